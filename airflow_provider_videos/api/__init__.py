@@ -1,0 +1,1 @@
+"""The Videos protocol, pure: nothing in here has heard of Airflow."""

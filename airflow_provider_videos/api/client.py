@@ -1,0 +1,337 @@
+"""Two thin shells around one protocol: :class:`VideosClient` blocks, :class:`AsyncVideosClient` awaits."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import ssl
+import time
+from contextlib import aclosing, asynccontextmanager, closing, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+
+import httpx
+
+from airflow_provider_videos.api import requests
+from airflow_provider_videos.api.errors import TransportError
+from airflow_provider_videos.api.exchange import Cursor, Failure, Pause, Reply, Step, exchange
+from airflow_provider_videos.api.responses import quoted
+from airflow_provider_videos.api.retry import Backoff
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+
+    from airflow_provider_videos.api.models import Video, VideoDeleted
+    from airflow_provider_videos.api.requests import Endpoint, Operation, Reference
+
+T = TypeVar("T")
+Chunks = TypeVar("Chunks")
+
+
+@dataclass(frozen=True, slots=True)
+class Content(Generic[Chunks]):
+    """
+    A file on its way from the server.
+
+    :param content_type: what the server calls it; not to be trusted.
+    :param length: how many bytes it promised, where it did.
+    :param chunks: the bytes, to be iterated over once.
+    """
+
+    content_type: str | None
+    length: int | None
+    chunks: Chunks
+
+
+def _content(response: httpx.Response, chunks: Chunks) -> Content[Chunks]:
+    length = response.headers.get("content-length", "")
+    return Content(response.headers.get("content-type"), int(length) if length.isdecimal() else None, chunks)
+
+
+@contextmanager
+def _translated(video_id: str) -> Iterator[None]:
+    try:
+        yield
+    except httpx.RequestError as error:
+        reason = f"{type(error).__name__}: {quoted(str(error))}"
+        raise TransportError(f"download: the answer broke off: {reason}", video_id=video_id) from error
+
+
+@functools.lru_cache(maxsize=8)
+def _tls(verify: bool | str) -> ssl.SSLContext:  # noqa: FBT001 - the setting as httpx takes it
+    # Building a context costs 22 ms, in which an event loop stands still; all clients of a process share one.
+    if isinstance(verify, str):
+        return ssl.create_default_context(cafile=verify)
+    return httpx.create_ssl_context(verify=verify)
+
+
+async def prepare(endpoint: Endpoint) -> None:
+    """
+    Do the slow part of making a client in a thread, for whoever makes one on an event loop.
+
+    :param endpoint: the server the client is for.
+    """
+    await asyncio.to_thread(_tls, endpoint.verify)
+
+
+def _http_options(endpoint: Endpoint, *, keep_alive: bool) -> dict[str, Any]:
+    timeout = endpoint.timeout
+    return {
+        "verify": _tls(endpoint.verify),
+        "timeout": httpx.Timeout(timeout.read, connect=timeout.connect),
+        "limits": httpx.Limits(max_keepalive_connections=None if keep_alive else 0),
+    }
+
+
+def _patience(endpoint: Endpoint, backoff: Backoff | None) -> Backoff:
+    return backoff or Backoff(total=endpoint.timeout.total)
+
+
+class VideosClient:
+    """
+    A Videos server, seen from code that may block.
+
+    :param endpoint: the server and how to talk to it.
+    :param backoff: how patient each call is.
+    """
+
+    def __init__(self, endpoint: Endpoint, *, backoff: Backoff | None = None) -> None:
+        self.endpoint = endpoint
+        self._backoff = _patience(endpoint, backoff)
+        self._pooled = httpx.Client(**_http_options(endpoint, keep_alive=True))
+        self._fresh = httpx.Client(**_http_options(endpoint, keep_alive=False))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._pooled.close()
+        self._fresh.close()
+
+    def create(
+        self,
+        prompt: str,
+        *,
+        model: str | None = None,
+        seconds: str | int | None = None,
+        size: str | None = None,
+        input_reference: Reference | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+    ) -> Video:
+        """
+        Buy a video.
+
+        :param prompt: what it shows.
+        :param model: the model that makes it; the endpoint's own by default.
+        :param seconds: its length.
+        :param size: width x height in pixels, such as ``1280x720``.
+        :param input_reference: the image it starts from.
+        :param extra_body: further fields of any name; they override the others.
+        :raises OutcomeUnknown: if the video may have been bought but the answer is lost.
+        """
+        return self._run(
+            requests.create(
+                self.endpoint,
+                prompt,
+                model=model,
+                seconds=seconds,
+                size=size,
+                input_reference=input_reference,
+                extra_body=extra_body,
+            )
+        )
+
+    def remix(self, video_id: str, prompt: str, *, extra_body: Mapping[str, Any] | None = None) -> Video:
+        """
+        Buy a variation of a video.
+
+        :param video_id: the completed video to start from.
+        :param prompt: what shall be different.
+        :param extra_body: further fields of any name; they override the others.
+        :raises OutcomeUnknown: if the video may have been bought but the answer is lost.
+        """
+        return self._run(requests.remix(video_id, prompt, extra_body=extra_body))
+
+    def retrieve(self, video_id: str) -> Video:
+        """
+        Ask for a video's state. A failed video is an answer, not an error.
+
+        :param video_id: the id its purchase returned.
+        """
+        return self._run(requests.retrieve(video_id))
+
+    def list(
+        self, *, after: str | None = None, limit: int | None = None, order: str | None = None
+    ) -> Iterator[Video]:
+        """
+        Go through the server's videos, fetching pages as they are needed.
+
+        :param after: begin behind this id.
+        :param limit: how many videos a page holds; the server's own default if None.
+        :param order: ``asc`` or ``desc``, by creation.
+        """
+        cursor = Cursor(after, limit, order)
+        while not cursor.done:
+            yield from cursor.take(self._run(cursor.operation()))
+
+    def delete(self, video_id: str) -> VideoDeleted:
+        """
+        Delete a video; one that is already gone is no error.
+
+        :param video_id: the id its purchase returned.
+        """
+        return self._run(requests.delete(video_id))
+
+    @contextmanager
+    def download_content(
+        self, video_id: str, *, variant: str = requests.DEFAULT_VARIANT
+    ) -> Iterator[Content[Iterator[bytes]]]:
+        """
+        Open a completed video's file as a stream.
+
+        :param video_id: the id its purchase returned.
+        :param variant: ``video``, ``thumbnail`` or ``spritesheet``.
+        """
+        response = self._run(requests.download_content(video_id, variant=variant))
+        with closing(response), _translated(video_id):
+            yield _content(response, response.iter_bytes())
+
+    def list_models(self) -> Sequence[str]:
+        """Return the names of the server's models, where it lists them."""
+        return self._run(requests.list_models())
+
+    def _run(self, operation: Operation[T]) -> T:
+        flow = exchange(operation, self.endpoint, self._backoff)
+        reply: Reply = None
+        while True:
+            try:
+                step = flow.send(reply)
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return] # StopIteration is not generic
+            reply = self._take(step)
+
+    def _take(self, step: Step) -> Reply:
+        if isinstance(step, Pause):
+            time.sleep(step.seconds)
+            return None
+        http = self._fresh if step.buys else self._pooled
+        try:
+            response = http.send(step.request, stream=True)
+            if not (step.streams and response.is_success):
+                response.read()
+        except Failure as error:
+            return error
+        return response
+
+
+class AsyncVideosClient:
+    """
+    A Videos server, seen from an event loop. Each method is its twin's of :class:`VideosClient`.
+
+    :param endpoint: the server and how to talk to it.
+    :param backoff: how patient each call is.
+    """
+
+    def __init__(self, endpoint: Endpoint, *, backoff: Backoff | None = None) -> None:
+        self.endpoint = endpoint
+        self._backoff = _patience(endpoint, backoff)
+        self._pooled = httpx.AsyncClient(**_http_options(endpoint, keep_alive=True))
+        self._fresh = httpx.AsyncClient(**_http_options(endpoint, keep_alive=False))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._pooled.aclose()
+        await self._fresh.aclose()
+
+    async def create(
+        self,
+        prompt: str,
+        *,
+        model: str | None = None,
+        seconds: str | int | None = None,
+        size: str | None = None,
+        input_reference: Reference | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+    ) -> Video:
+        """Buy a video, as :meth:`VideosClient.create` does."""
+        return await self._run(
+            requests.create(
+                self.endpoint,
+                prompt,
+                model=model,
+                seconds=seconds,
+                size=size,
+                input_reference=input_reference,
+                extra_body=extra_body,
+            )
+        )
+
+    async def remix(
+        self, video_id: str, prompt: str, *, extra_body: Mapping[str, Any] | None = None
+    ) -> Video:
+        """Buy a variation of a video, as :meth:`VideosClient.remix` does."""
+        return await self._run(requests.remix(video_id, prompt, extra_body=extra_body))
+
+    async def retrieve(self, video_id: str) -> Video:
+        """Ask for a video's state, as :meth:`VideosClient.retrieve` does."""
+        return await self._run(requests.retrieve(video_id))
+
+    async def list(
+        self, *, after: str | None = None, limit: int | None = None, order: str | None = None
+    ) -> AsyncIterator[Video]:
+        """Go through the server's videos, as :meth:`VideosClient.list` does."""
+        cursor = Cursor(after, limit, order)
+        while not cursor.done:
+            for video in cursor.take(await self._run(cursor.operation())):
+                yield video
+
+    async def delete(self, video_id: str) -> VideoDeleted:
+        """Delete a video, as :meth:`VideosClient.delete` does."""
+        return await self._run(requests.delete(video_id))
+
+    @asynccontextmanager
+    async def download_content(
+        self, video_id: str, *, variant: str = requests.DEFAULT_VARIANT
+    ) -> AsyncIterator[Content[AsyncIterator[bytes]]]:
+        """Open a completed video's file as a stream, as :meth:`VideosClient.download_content` does."""
+        response = await self._run(requests.download_content(video_id, variant=variant))
+        async with aclosing(response):
+            with _translated(video_id):
+                yield _content(response, response.aiter_bytes())
+
+    async def list_models(self) -> Sequence[str]:
+        """Return the names of the server's models, where it lists them."""
+        return await self._run(requests.list_models())
+
+    async def _run(self, operation: Operation[T]) -> T:
+        flow = exchange(operation, self.endpoint, self._backoff)
+        reply: Reply = None
+        while True:
+            try:
+                step = flow.send(reply)
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return] # StopIteration is not generic
+            reply = await self._take(step)
+
+    async def _take(self, step: Step) -> Reply:
+        if isinstance(step, Pause):
+            await asyncio.sleep(step.seconds)
+            return None
+        http = self._fresh if step.buys else self._pooled
+        try:
+            response = await http.send(step.request, stream=True)
+            if not (step.streams and response.is_success):
+                await response.aread()
+        except Failure as error:
+            return error
+        return response

@@ -1,0 +1,161 @@
+"""
+What can go wrong, drawn as a tree whose branches are what a caller can do about it.
+
+.. code-block:: text
+
+    VideosError
+    ├── InvalidRequest      the request is wrong and was not sent: correct it
+    ├── TransportError      no whole answer arrived: a read may be repeated
+    │   └── NotConnected    ... and nothing was sent: anything may be repeated
+    ├── OutcomeUnknown      a purchase was sent and may have been accepted: never repeat it blindly
+    ├── AnswerError         the server answered with something other than what was asked for
+    │   ├── Refused         a no that repeating does not change
+    │   │   ├── Unauthorized      the key is missing, wrong or not allowed to do this
+    │   │   ├── NotFound          there is no such video, or no such place
+    │   │   ├── NotSupported      the server does not have this operation
+    │   │   └── QuotaExhausted    the account is empty; waiting does not fill it
+    │   ├── Busy            not now: repeat it after ``retry_after`` seconds
+    │   ├── ServerFault     the server failed; nothing is known of the request
+    │   └── Unreadable      a success whose body makes no sense
+    ├── VideoFailed         the job ended without a video
+    ├── VideoLost           the server no longer knows the job
+    └── DeliveryError       what came is not the whole file, or could not be written
+
+Every error is plain data, so it pickles whole. None holds a key, a prompt or a signed URL.
+"""
+
+from __future__ import annotations
+
+# ruff: noqa: N818 - an error is named after what happened
+
+
+class VideosError(Exception):
+    """
+    Anything that goes wrong between us and a Videos server.
+
+    :param message: what happened and, where there is one, the next step.
+    :param video_id: the video it happened to.
+    """
+
+    def __init__(self, message: str, *, video_id: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.video_id = video_id
+
+    def __str__(self) -> str:
+        facts = ", ".join(f"{name} {value}" for name, value in self._facts() if value is not None)
+        return f"{self.message} ({facts})" if facts else self.message
+
+    def _facts(self) -> list[tuple[str, object]]:
+        return [("video", self.video_id)]
+
+
+class InvalidRequest(VideosError):
+    """The request is wrong; nothing was sent."""
+
+
+class TransportError(VideosError):
+    """No whole answer arrived."""
+
+
+class NotConnected(TransportError):
+    """No connection was made, so nothing was sent."""
+
+
+class OutcomeUnknown(VideosError):
+    """A purchase was sent and its answer lost: the server may have accepted it."""
+
+
+class AnswerError(VideosError):
+    """
+    The server answered with something other than what was asked for.
+
+    :param message: the server's own words, and what to do next.
+    :param video_id: the video that was asked about.
+    :param status_code: the HTTP status.
+    :param code: the server's error code.
+    :param request_id: the server's id of the request, for its operator's logs.
+    :param retry_after: the seconds the server asked to wait.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        video_id: str | None = None,
+        status_code: int | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, video_id=video_id)
+        self.status_code = status_code
+        self.code = code
+        self.request_id = request_id
+        self.retry_after = retry_after
+
+    def _facts(self) -> list[tuple[str, object]]:
+        return [
+            *super()._facts(),
+            ("HTTP", self.status_code),
+            ("code", self.code),
+            ("request", self.request_id),
+            ("retry after seconds", self.retry_after),
+        ]
+
+
+class Refused(AnswerError):
+    """A no that repeating the request does not change."""
+
+
+class Unauthorized(Refused):
+    """The key is missing, wrong or not allowed to do this."""
+
+
+class NotFound(Refused):
+    """There is no such video, or no such place."""
+
+
+class NotSupported(Refused):
+    """The server does not have this operation."""
+
+
+class QuotaExhausted(Refused):
+    """The account is empty, and waiting does not fill it."""
+
+
+class Busy(AnswerError):
+    """The server said: not now."""
+
+
+class ServerFault(AnswerError):
+    """The server failed."""
+
+
+class Unreadable(AnswerError):
+    """A success whose body makes no sense."""
+
+
+class VideoFailed(VideosError):
+    """
+    The job ended without a video.
+
+    :param message: the server's reason.
+    :param video_id: the video's id.
+    :param code: the server's error code, such as ``moderation_blocked``.
+    """
+
+    def __init__(self, message: str, *, video_id: str | None = None, code: str | None = None) -> None:
+        super().__init__(message, video_id=video_id)
+        self.code = code
+
+    def _facts(self) -> list[tuple[str, object]]:
+        return [*super()._facts(), ("code", self.code)]
+
+
+class VideoLost(VideosError):
+    """The server no longer knows the job."""
+
+
+class DeliveryError(VideosError):
+    """What came is not the whole file, or could not be written where it was wanted."""

@@ -1,0 +1,188 @@
+"""
+How one operation is carried out: when to ask again, where to follow, what to raise.
+
+:func:`exchange` does no I/O. It is a generator that yields a request to send or a pause to take and is told
+what came of it, so that both client shells are driven by the same decisions.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urljoin
+
+import httpx
+
+from airflow_provider_videos.api import requests, responses
+from airflow_provider_videos.api.errors import NotConnected, OutcomeUnknown, TransportError, Unreadable
+from airflow_provider_videos.api.retry import Backoff, Call, Event, Outcome, Verdict, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from airflow_provider_videos.api.models import Video, VideoPage
+    from airflow_provider_videos.api.requests import Endpoint, Operation
+
+T = TypeVar("T")
+
+_MOST_REDIRECTS = 5
+_NOTHING_WAS_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """
+    A step of :func:`exchange`: send this request and report the response or the error.
+
+    :param request: what to send.
+    :param buys: whether it goes out on a fresh connection: a pooled one may be dead without our knowing.
+    :param streams: whether the body of a success is left unread.
+    """
+
+    request: httpx.Request
+    buys: bool
+    streams: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """
+    A step of :func:`exchange`: wait.
+
+    :param seconds: how long.
+    """
+
+    seconds: float
+
+
+Step = Send | Pause
+# InvalidURL is what httpx makes of a Location it can't parse, even when it is not asked to follow it.
+Failure = (httpx.RequestError, httpx.InvalidURL)
+Reply = httpx.Response | httpx.RequestError | httpx.InvalidURL | None
+
+
+def exchange(operation: Operation[T], endpoint: Endpoint, backoff: Backoff) -> Generator[Step, Reply, T]:
+    """
+    Carry out one operation: yields steps, is sent what came of them, returns the operation's value.
+
+    :param operation: what to do.
+    :param endpoint: the server to do it at.
+    :param backoff: how patient to be.
+    :raises VideosError: whichever of the tree says what went wrong.
+    """
+    started = time.monotonic()
+    for attempt in itertools.count(1):
+        reply = yield from _answer(operation, endpoint)
+        value = _value(operation, reply)
+        if value is not None:
+            return value
+        outcome = _outcome(reply)
+        verdict = judge(operation.call, outcome)
+        if verdict is Verdict.GONE and operation.when_gone is not None:
+            return operation.when_gone
+        chance = random.random()  # noqa: S311 - jitter is no secret
+        pause = backoff.wait(attempt, time.monotonic() - started, outcome.retry_after, chance)
+        if verdict is not Verdict.RETRY or pause is None:
+            raise _error(operation, endpoint, reply, verdict)
+        yield Pause(pause)
+    raise AssertionError("unreachable: the loop counts without end")
+
+
+def _answer(operation: Operation[T], endpoint: Endpoint) -> Generator[Step, Reply, Reply]:
+    """Send a request and follow where a read is pointed to."""
+    buys = operation.call is Call.BUY
+    reply = yield Send(operation.request(endpoint), buys=buys, streams=operation.streams)
+    for _ in range(_MOST_REDIRECTS):
+        elsewhere = _redirected(operation, reply)
+        if elsewhere is None:
+            break
+        reply = yield Send(elsewhere.request(endpoint), buys=buys, streams=operation.streams)
+    return reply
+
+
+def _redirected(operation: Operation[T], reply: Reply) -> Operation[T] | None:
+    if operation.call is not Call.READ or not isinstance(reply, httpx.Response):
+        return None
+    try:
+        location = urljoin(str(reply.request.url), reply.headers.get("location", ""))
+        safe = reply.has_redirect_location and httpx.URL(location).scheme in {"http", "https"}
+    except (httpx.InvalidURL, ValueError):
+        return None
+    return replace(operation, location=location) if safe else None
+
+
+def _value(operation: Operation[T], reply: Reply) -> T | None:
+    if not isinstance(reply, httpx.Response):
+        return None
+    if not reply.is_success:
+        return operation.rescue(reply) if operation.rescue else None
+    try:
+        return operation.read(reply)
+    except Unreadable as error:
+        if judge(operation.call, Outcome(Event.UNREADABLE)) is Verdict.UNKNOWN:
+            raise _unknown(operation, str(error)) from error
+        raise
+
+
+def _outcome(reply: Reply) -> Outcome:
+    if isinstance(reply, httpx.Response):
+        return responses.outcome_of(reply)
+    return Outcome(Event.NOT_SENT if isinstance(reply, _NOTHING_WAS_SENT) else Event.LOST)
+
+
+def _error(operation: Operation[Any], endpoint: Endpoint, reply: Reply, verdict: Verdict) -> Exception:
+    if isinstance(reply, httpx.Response):
+        secrets = (endpoint.api_key, (operation.payload or {}).get("prompt"))
+        error = responses.error_of(
+            reply, operation=operation.name, video_id=operation.video_id, secrets=secrets
+        )
+        return _unknown(operation, str(error)) if verdict is Verdict.UNKNOWN else error
+    if verdict is Verdict.UNKNOWN:
+        return _unknown(operation, _reason(reply))
+    kind = NotConnected if isinstance(reply, _NOTHING_WAS_SENT) else TransportError
+    return kind(f"{operation.name}: no answer from the server: {_reason(reply)}", video_id=operation.video_id)
+
+
+def _reason(reply: Reply) -> str:
+    return f"{type(reply).__name__}: {responses.quoted(str(reply))}"
+
+
+def _unknown(operation: Operation[Any], reason: str) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        f"{operation.name}: a video may have been bought, but the answer is lost ({reason}). "
+        "It was not asked for again, because that could buy a second one: "
+        "look at the server's list of videos before you do",
+        video_id=operation.video_id,
+    )
+
+
+@dataclass(slots=True)
+class Cursor:
+    """
+    Where a walk through the list stands. It ends on servers that say nothing of a next page, or lie, too.
+
+    :param after: the id to go on from.
+    :param limit: how many videos a page holds.
+    :param order: ``asc`` or ``desc``, by creation.
+    """
+
+    after: str | None
+    limit: int | None
+    order: str | None
+    done: bool = False
+    seen: set[str] = field(default_factory=set)
+
+    def operation(self) -> Operation[VideoPage]:
+        """Build the request for the next page."""
+        return requests.list_page(after=self.after, limit=self.limit, order=self.order)
+
+    def take(self, page: VideoPage) -> list[Video]:
+        """Take in a page and return what is new in it."""
+        fresh = [video for video in page.data if video.id not in self.seen]
+        self.seen.update(video.id for video in fresh)
+        self.done = page.has_more is False or not fresh
+        self.after = page.last_id or (page.data[-1].id if page.data else None)
+        return fresh

@@ -1,0 +1,180 @@
+"""
+What a Videos server says, as frozen models that forgive every dialect.
+
+Only ``id`` is required of a video. Everything else may be missing, of another type or accompanied by fields
+of the server's own; what can't be understood becomes None rather than an error.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+class Phase(Enum):
+    """What a status word means. Nothing outside this module compares status words."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    UNKNOWN = "unknown"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the job will not change any more."""
+        return self in {Phase.SUCCEEDED, Phase.FAILED, Phase.STOPPED}
+
+
+_PHASES = {
+    **dict.fromkeys(("queued", "pending", "submitted", "not_start", "created", "waiting"), Phase.WAITING),
+    **dict.fromkeys(
+        ("in_progress", "processing", "generating", "postprocessing", "running", "preprocessing"),
+        Phase.RUNNING,
+    ),
+    **dict.fromkeys(("completed", "succeeded", "success", "complete", "done"), Phase.SUCCEEDED),
+    **dict.fromkeys(("failed", "failure", "error"), Phase.FAILED),
+    **dict.fromkeys(("cancelled", "canceled", "expired", "deleted"), Phase.STOPPED),
+}
+
+
+def _text(value: object) -> str | None:
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _number(value: object) -> int | float | None:
+    try:
+        number = float(value) if isinstance(value, str | int | float) else math.nan
+    except (ValueError, OverflowError):
+        return None
+    if not math.isfinite(number):
+        return None
+    return int(number) if number.is_integer() else number
+
+
+def _time(value: object) -> int | float | None:
+    seconds = _number(value)
+    if seconds is not None or not isinstance(value, str):
+        return seconds
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _problem(value: object) -> object:
+    if isinstance(value, str):
+        return {"message": value} if value else None
+    return value if isinstance(value, dict) and value else None
+
+
+def _with_ids(value: object) -> list[object]:
+    items = value if isinstance(value, list) else []
+    return [item for item in items if isinstance(item, dict) and _text(item.get("id"))]
+
+
+def _flag(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+_Text: TypeAlias = Annotated[str | None, BeforeValidator(_text)]
+_Number: TypeAlias = Annotated[int | float | None, BeforeValidator(_number)]
+_Time: TypeAlias = Annotated[int | float | None, BeforeValidator(_time)]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
+class Problem(_Answer):
+    """Why a job failed."""
+
+    code: _Text = None
+    """The server's code, such as ``moderation_blocked``."""
+
+    message: _Text = None
+    """The server's words."""
+
+
+class Video(_Answer):
+    """A video job as the server describes it."""
+
+    id: Annotated[str, BeforeValidator(_text), Field(min_length=1)]
+    """The server's id of the job; up to hundreds of characters, any of them."""
+
+    status: _Text = None
+    """The server's own status word; :attr:`phase` says what it means."""
+
+    progress: _Number = None
+    """Percent, 0 to 100. No evidence of completion: it can stick at 99 or stay at 0."""
+
+    model: _Text = None
+    """The model that makes the video."""
+
+    prompt: _Text = None
+    """The prompt; many servers leave it out."""
+
+    seconds: _Text = None
+    """The length in seconds, as text."""
+
+    size: _Text = None
+    """Width x height in pixels, such as ``1280x720``."""
+
+    created_at: _Time = None
+    """When the job was accepted, in unix seconds by the server's clock."""
+
+    completed_at: _Time = None
+    """When it ended, in unix seconds."""
+
+    expires_at: _Time = None
+    """Until when the file can be downloaded, in unix seconds."""
+
+    remixed_from_video_id: _Text = None
+    """The video this one was made from."""
+
+    error: Annotated[Problem | None, BeforeValidator(_problem)] = None
+    """Why the job failed."""
+
+    @property
+    def phase(self) -> Phase:
+        """What the status word means, the same for every server."""
+        return _PHASES.get((self.status or "").strip().lower(), Phase.UNKNOWN)
+
+    def contract(self) -> dict[str, Any]:
+        """Return the contract's fields as a plain dict, for XCom: no unknown field, and so no URL."""
+        return self.model_dump(mode="json", include=_CONTRACT)
+
+
+_CONTRACT: dict[str, Any] = dict.fromkeys(Video.model_fields, True) | {"error": {"code", "message"}}
+
+
+class VideoDeleted(_Answer):
+    """
+    The end of a delete that worked.
+
+    ``deleted`` is False where the video was already gone.
+    """
+
+    id: str
+    deleted: bool
+
+
+class VideoPage(_Answer):
+    """One page of the list."""
+
+    data: Annotated[list[Video], BeforeValidator(_with_ids)] = []
+    """The videos of this page."""
+
+    last_id: _Text = None
+    """The id to ask from for the next page."""
+
+    has_more: Annotated[bool | None, BeforeValidator(_flag)] = None
+    """Whether there is another page; None where the server does not say."""

@@ -1,0 +1,381 @@
+"""
+What is asked of a Videos server: the connection's settings and a builder for each operation.
+
+A builder returns an :class:`Operation`, plain data that either client shell can send. The shapes are those of
+the contract; what differs between servers is a field of :class:`Endpoint`.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Literal, TypeVar
+from urllib.parse import quote, urlsplit
+
+import httpx
+
+from airflow_provider_videos import __version__
+from airflow_provider_videos.api import responses
+from airflow_provider_videos.api.errors import InvalidRequest
+from airflow_provider_videos.api.models import VideoDeleted
+from airflow_provider_videos.api.retry import Call
+
+if TYPE_CHECKING:
+    from airflow_provider_videos.api.models import Video, VideoPage
+
+T = TypeVar("T")
+
+RequestFormat = Literal["multipart", "json"]
+SecondsType = Literal["string", "integer"]
+
+_USER_AGENT = f"airflow-provider-videos/{__version__}"
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """
+    How long one call may take, in seconds.
+
+    :param connect: until a connection is made.
+    :param read: between two pieces of an answer, and for each piece of a request.
+    :param total: for all attempts and waits of a call together; a download's body is not counted.
+    """
+
+    connect: float = 10.0
+    read: float = 60.0
+    total: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """
+    A Videos server and how to talk to it.
+
+    :param base_url: the address all paths are added to, usually ending in ``/v1``.
+    :param api_key: the key; None sends none.
+    :param model: the model for requests that name none.
+    :param request_format: how create is encoded.
+    :param seconds_type: whether JSON carries ``seconds`` as a string or as an integer.
+    :param auth_header: the header that carries the key.
+    :param auth_scheme: the word before the key; may be empty.
+    :param headers: further headers for each request to this server.
+    :param query: further query parameters for each request to this server.
+    :param timeout: how long a call may take.
+    :param verify: whether TLS certificates are checked, or the path of a CA bundle to check them with.
+    """
+
+    base_url: str
+    api_key: str | None = field(default=None, repr=False)
+    model: str | None = None
+    request_format: RequestFormat = "multipart"
+    seconds_type: SecondsType = "string"
+    auth_header: str = "Authorization"
+    auth_scheme: str = "Bearer"
+    headers: Mapping[str, str] = field(default_factory=lambda: _NOTHING, repr=False)
+    query: Mapping[str, str] = field(default_factory=lambda: _NOTHING, repr=False)
+    timeout: Timeouts = field(default_factory=Timeouts)
+    verify: bool | str = True
+
+    def __post_init__(self) -> None:
+        try:
+            parts = urlsplit(self.base_url)
+            _ = parts.port
+        except ValueError as error:
+            raise InvalidRequest(f"the base URL is not an address: {error}") from None
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise InvalidRequest(
+                "the base URL must be http:// or https:// with a host, such as http://gpu-box:8000/v1; "
+                f"got a {parts.scheme or 'bare'} address"
+            )
+        if parts.query or parts.fragment or parts.username or parts.password:
+            raise InvalidRequest(
+                "the base URL must be an address alone: a key belongs into the password, "
+                "query parameters into the connection's extra field `query`"
+            )
+        for name, value in self.credentials().items():
+            if not (name + value).isascii() or not (name + value).isprintable():
+                raise InvalidRequest(f"header {name!a} holds a character that no HTTP header can carry")
+
+    def url(self, path: str) -> str:
+        """Return the address of a path of this server."""
+        return self.base_url.rstrip("/") + path
+
+    def credentials(self) -> dict[str, str]:
+        """Return the headers that belong to this server alone."""
+        key = {self.auth_header: f"{self.auth_scheme} {self.api_key}".strip()} if self.api_key else {}
+        return {**key, **self.headers}
+
+    def is_home_of(self, url: str) -> bool:
+        """Say whether an address is on this server, which alone may see our credentials."""
+        return _origin(url) == _origin(self.base_url)
+
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+_IMAGES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """
+    A file to send along.
+
+    :param filename: the name the server is told.
+    :param content: the bytes, or a seekable binary file.
+    :param content_type: the media type.
+    """
+
+    filename: str
+    content: bytes | BinaryIO = field(repr=False)
+    content_type: str
+
+    @classmethod
+    def image(cls, filename: str, content: bytes) -> Upload:
+        """
+        Make an upload of an image, its type read from its first bytes.
+
+        :param filename: the name the server is told.
+        :param content: a whole JPEG, PNG or WebP file.
+        :raises InvalidRequest: if it is none of these.
+        """
+        kind = next((kind for magic, kind in _IMAGES.items() if content.startswith(magic)), None)
+        if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+            kind = "image/webp"
+        if kind is None:
+            raise InvalidRequest(f"input_reference must be a JPEG, PNG or WebP image; {filename!r} is not")
+        return cls(filename, content, kind)
+
+    def data_url(self) -> str:
+        """Return the whole file as a ``data:`` URL, for servers that take JSON only."""
+        content = self.content if isinstance(self.content, bytes) else self.content.read()
+        return f"data:{self.content_type};base64,{base64.b64encode(content).decode()}"
+
+
+Reference = Upload | Mapping[str, Any]
+"""An image: a file, or the contract's ``{"file_id": ...}`` or ``{"image_url": ...}``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(Generic[T]):
+    """
+    One operation of the contract, ready to be sent.
+
+    :param name: its name in messages.
+    :param call: what it costs to repeat.
+    :param method: the HTTP method.
+    :param path: the path below the base URL, its ids already encoded.
+    :param read: turns the answer into a value.
+    :param video_id: the video it is about.
+    :param query: query parameters.
+    :param payload: the fields of the body.
+    :param files: the file parts of the body.
+    :param as_json: whether the body is JSON; else it is multipart.
+    :param rescue: finds the value in an answer that is not a success, or None.
+    :param when_gone: the value where the server says that the video no longer exists.
+    :param streams: whether the body of a success is left to be streamed.
+    :param location: where a redirect has led.
+    """
+
+    name: str
+    call: Call
+    method: str
+    path: str
+    read: Callable[[httpx.Response], T]
+    video_id: str | None = None
+    query: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    payload: Mapping[str, Any] | None = field(default=None, repr=False)
+    files: Mapping[str, Upload] = field(default_factory=dict, repr=False)
+    as_json: bool = True
+    rescue: Callable[[httpx.Response], T | None] | None = None
+    when_gone: T | None = None
+    streams: bool = False
+    location: str | None = field(default=None, repr=False)
+
+    def request(self, endpoint: Endpoint) -> httpx.Request:
+        """
+        Build the request anew, as each attempt needs it.
+
+        :param endpoint: the server it goes to.
+        """
+        headers = {"accept": "*/*", "accept-encoding": "identity", "user-agent": _USER_AGENT}
+        if self.location and not endpoint.is_home_of(self.location):
+            return httpx.Request(self.method, self.location, headers=headers)
+        url = self.location or endpoint.url(self.path)
+        return httpx.Request(
+            self.method,
+            httpx.URL(url).copy_merge_params({**endpoint.query, **({} if self.location else self.query)}),
+            headers=headers | endpoint.credentials(),
+            **self._body(),
+        )
+
+    def _body(self) -> dict[str, Any]:
+        if self.payload is None:
+            return {}
+        if self.as_json:
+            return {"json": dict(self.payload)}
+        # A plain field is a part of its own: `data=` alone would be sent urlencoded.
+        fields = {name: (None, _as_text(value)) for name, value in self.payload.items()}
+        return {"files": {**fields, **{name: _part(upload) for name, upload in self.files.items()}}}
+
+
+def _as_text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _part(upload: Upload) -> tuple[str, bytes | BinaryIO, str]:
+    if not isinstance(upload.content, bytes):
+        upload.content.seek(0)
+    return upload.filename, upload.content, upload.content_type
+
+
+def create(
+    endpoint: Endpoint,
+    prompt: str,
+    *,
+    model: str | None = None,
+    seconds: str | int | None = None,
+    size: str | None = None,
+    input_reference: Reference | None = None,
+    extra_body: Mapping[str, Any] | None = None,
+) -> Operation[Video]:
+    """Build ``POST /videos``. The parameters are those of :meth:`VideosClient.create`."""
+    is_file = isinstance(input_reference, Upload)
+    # Only a file can travel as a part; a reference by id or URL is JSON in the contract.
+    as_json = endpoint.request_format == "json" or (input_reference is not None and not is_file)
+    payload: dict[str, Any] = {
+        "prompt": _checked_prompt(prompt),
+        "model": model or endpoint.model,
+        "seconds": _seconds(endpoint, seconds),
+        "size": size,
+    }
+    files: dict[str, Upload] = {}
+    if isinstance(input_reference, Upload) and not as_json:
+        files["input_reference"] = input_reference
+    elif isinstance(input_reference, Upload):
+        payload["input_reference"] = {"image_url": input_reference.data_url()}
+    elif input_reference is not None:
+        payload["input_reference"] = dict(input_reference)
+    return Operation(
+        name="create",
+        call=Call.BUY,
+        method="POST",
+        path="/videos",
+        payload=_merged(payload, extra_body),
+        files=files,
+        as_json=as_json,
+        read=responses.read_video,
+    )
+
+
+def remix(video_id: str, prompt: str, *, extra_body: Mapping[str, Any] | None = None) -> Operation[Video]:
+    """Build ``POST /videos/{id}/remix``."""
+    return Operation(
+        name="remix",
+        call=Call.BUY,
+        method="POST",
+        path=f"{_video_path(video_id)}/remix",
+        video_id=video_id,
+        payload=_merged({"prompt": _checked_prompt(prompt)}, extra_body),
+        read=responses.read_video,
+    )
+
+
+def retrieve(video_id: str) -> Operation[Video]:
+    """Build ``GET /videos/{id}``."""
+    return Operation(
+        name="retrieve",
+        call=Call.READ,
+        method="GET",
+        path=_video_path(video_id),
+        video_id=video_id,
+        read=responses.read_video,
+        rescue=responses.find_ended_video,
+    )
+
+
+def delete(video_id: str) -> Operation[VideoDeleted]:
+    """Build ``DELETE /videos/{id}``."""
+    return Operation(
+        name="delete",
+        call=Call.DELETE,
+        method="DELETE",
+        path=_video_path(video_id),
+        video_id=video_id,
+        # What servers say of a delete differs too much to be read; any success is one.
+        read=lambda _: VideoDeleted(id=video_id, deleted=True),
+        when_gone=VideoDeleted(id=video_id, deleted=False),
+    )
+
+
+def list_page(*, after: str | None, limit: int | None, order: str | None) -> Operation[VideoPage]:
+    """Build ``GET /videos`` for one page."""
+    query = {"after": after, "limit": limit, "order": order}
+    return Operation(
+        name="list",
+        call=Call.READ,
+        method="GET",
+        path="/videos",
+        query={name: str(value) for name, value in query.items() if value is not None},
+        read=responses.read_page,
+    )
+
+
+DEFAULT_VARIANT = "video"
+
+
+def download_content(video_id: str, *, variant: str = DEFAULT_VARIANT) -> Operation[httpx.Response]:
+    """Build ``GET /videos/{id}/content``."""
+    return Operation(
+        name="download",
+        call=Call.READ,
+        method="GET",
+        path=f"{_video_path(video_id)}/content",
+        video_id=video_id,
+        # Named only when it is not the default: one server answers 404 to its own default.
+        query={} if variant == DEFAULT_VARIANT else {"variant": variant},
+        read=lambda response: response,
+        streams=True,
+    )
+
+
+def list_models() -> Operation[list[str]]:
+    """Build ``GET /models``, which costs nothing and shows whether address and key are right."""
+    return Operation(
+        name="list models", call=Call.READ, method="GET", path="/models", read=responses.read_model_names
+    )
+
+
+def _video_path(video_id: str) -> str:
+    if not isinstance(video_id, str) or video_id.strip(". ") == "":
+        raise InvalidRequest(f"video_id must be the id a server gave to a video; got {video_id!r}")
+    return f"/videos/{quote(video_id, safe='')}"
+
+
+def _checked_prompt(prompt: str) -> str:
+    if not isinstance(prompt, str) or not prompt.strip():
+        raise InvalidRequest("prompt must be a text of at least one character; it is empty")
+    return prompt
+
+
+def _seconds(endpoint: Endpoint, seconds: str | int | None) -> str | int | None:
+    if seconds is None or seconds == "":
+        return None
+    if endpoint.seconds_type == "string":
+        return str(seconds)
+    try:
+        return int(seconds)
+    except ValueError:
+        raise InvalidRequest(f"this server takes whole seconds; got {seconds!r}") from None
+
+
+def _merged(payload: Mapping[str, Any], extra_body: Mapping[str, Any] | None) -> dict[str, Any]:
+    # A template that renders to nothing is an unset field, and an unset field is never sent.
+    given = {name: value for name, value in payload.items() if value not in (None, "")}
+    return given | {name: value for name, value in (extra_body or {}).items() if value is not None}

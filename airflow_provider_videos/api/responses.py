@@ -1,0 +1,209 @@
+"""What a Videos server's answer means: every shape of a success and of a failure is read here, once."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pydantic import ValidationError
+
+from airflow_provider_videos.api.errors import (
+    AnswerError,
+    Busy,
+    NotFound,
+    NotSupported,
+    QuotaExhausted,
+    Refused,
+    ServerFault,
+    Unauthorized,
+    Unreadable,
+)
+from airflow_provider_videos.api.models import Video, VideoPage
+from airflow_provider_videos.api.retry import Event, Outcome, parse_retry_after
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import httpx
+
+_QUOTED = 500
+_SHORTEST_SECRET = 6
+_GONE_CODES = {"task_not_exist"}
+_NEED_NO_VIDEO = {"create", "list", "list models"}
+
+
+def read_video(response: httpx.Response) -> Video:
+    """Read an answer that is a video."""
+    return _video(_json(response)) or _unreadable(response, "a video with an id")
+
+
+def find_ended_video(response: httpx.Response) -> Video | None:
+    """
+    Find a finished job in an answer that is not a success.
+
+    Some servers answer the GET of a failed job with an error status and the video as its body, or as text
+    inside ``error.message``.
+    """
+    body = _try_json(response.text)
+    video = _video(body) or _video(_try_json(_envelope(body).message))
+    return video if video and video.phase.is_final else None
+
+
+def read_page(response: httpx.Response) -> VideoPage:
+    """Read one page of the list."""
+    body = _json(response)
+    if isinstance(body, list):
+        body = {"data": body}
+    if not isinstance(body, dict) or not isinstance(body.get("data"), list):
+        _unreadable(response, "a list of videos")
+    return VideoPage.model_validate(body)
+
+
+def read_model_names(response: httpx.Response) -> list[str]:
+    """Read the names of the models a server offers; empty where it does not list them."""
+    body = _try_json(response.text)
+    models = body.get("data") if isinstance(body, dict) else None
+    items = models if isinstance(models, list) else []
+    return [str(item["id"]) for item in items if isinstance(item, dict) and "id" in item]
+
+
+def outcome_of(response: httpx.Response) -> Outcome:
+    """Say what the retry table needs to know of an answer that is not a success."""
+    envelope = _envelope(_try_json(response.text))
+    return Outcome(
+        event=Event.ANSWERED,
+        status_code=response.status_code,
+        code=envelope.code,
+        words=f"{envelope.type or ''} {envelope.message}",
+        retry_after=parse_retry_after(response.headers, time.time()),
+    )
+
+
+def error_of(
+    response: httpx.Response, *, operation: str, video_id: str | None, secrets: Iterable[str | None]
+) -> AnswerError:
+    """
+    Turn an answer that is not a success into the error that says so, with the server's own words.
+
+    :param response: the answer, its body read.
+    :param operation: the operation's name.
+    :param video_id: the video it was about.
+    :param secrets: texts that must not be repeated, should the server have echoed them.
+    """
+    outcome = outcome_of(response)
+    kind, advice = _kind(outcome, operation)
+    words = _envelope(_try_json(response.text)).message or response.text.strip() or "no explanation"
+    message = f"{operation}: the server answered {response.status_code}: {quoted(words, secrets)}"
+    return kind(
+        f"{message}; {advice}" if advice else message,
+        video_id=video_id,
+        status_code=response.status_code,
+        code=outcome.code,
+        request_id=response.headers.get("x-request-id"),
+        retry_after=outcome.retry_after,
+    )
+
+
+_NO_SERVICE = "does the base URL end in /v1, and does the service still offer the Videos API?"
+
+
+def _kind(outcome: Outcome, operation: str) -> tuple[type[AnswerError], str]:
+    status = outcome.status_code
+    no_such_place = status in (404, 410) or outcome.code in _GONE_CODES
+    cases: list[tuple[bool, type[AnswerError], str]] = [
+        (outcome.account_is_empty, QuotaExhausted, "the account has no quota left; retrying does not help"),
+        (outcome.refused_for_now, Busy, ""),
+        (status in (401, 403), Unauthorized, "check the key in the connection's password field"),
+        (no_such_place and operation in _NEED_NO_VIDEO, NotFound, _NO_SERVICE),
+        (no_such_place, NotFound, ""),
+        (status in (405, 501), NotSupported, f"this server does not support {operation}"),
+        (outcome.server_failed, ServerFault, ""),
+        (status < 400, Refused, "the server redirects; put the address it redirects to into the connection"),
+        (outcome.code == "model_not_found", Refused, _NO_SERVICE),
+    ]
+    return next(((kind, advice) for applies, kind, advice in cases if applies), (Refused, ""))
+
+
+class _Envelope(NamedTuple):
+    message: str = ""
+    code: str | None = None
+    type: str | None = None
+
+
+def _envelope(body: object) -> _Envelope:
+    """Read an error out of whichever envelope it came in."""
+    if not isinstance(body, dict):
+        return _Envelope(body if isinstance(body, str) else "")
+    inner = body.get("error")
+    if isinstance(inner, dict):
+        return _Envelope(_words(inner.get("message")), _code(inner.get("code")), _code(inner.get("type")))
+    found = (_words(body.get(name)) for name in ("error", "detail", "message"))
+    return _Envelope(next(filter(None, found), ""), _code(body.get("code")), _code(body.get("type")))
+
+
+def _words(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return "; ".join(filter(None, map(_complaint, value)))
+    return json.dumps(value) if value else ""
+
+
+def _complaint(item: object) -> str:
+    if not isinstance(item, dict):
+        return _words(item)
+    location = item.get("loc")
+    place = ".".join(map(str, location)) if isinstance(location, list) else ""
+    return ": ".join(filter(None, (place, _words(item.get("msg")))))
+
+
+def _code(value: object) -> str | None:
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
+
+
+def _video(body: object) -> Video | None:
+    try:
+        return Video.model_validate(body)
+    except ValidationError:
+        return None
+
+
+def _json(response: httpx.Response) -> Any:
+    try:
+        return json.loads(response.text)
+    except (ValueError, RecursionError):
+        return _unreadable(response, "JSON")
+
+
+def _try_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def quoted(words: str, secrets: Iterable[str | None] = ()) -> str:
+    """
+    Make a server's words fit to be repeated: short, and without what must stay secret.
+
+    :param words: what the server said.
+    :param secrets: texts that the server may have echoed.
+    """
+    for secret in secrets:
+        if secret and len(secret) >= _SHORTEST_SECRET:
+            words = words.replace(secret, "***")
+    # The query of a URL is where its signature is.
+    return re.sub(r"(https?://[^\s?\"']+)\?[^\s\"']*", r"\1?***", words)[:_QUOTED]
+
+
+def _unreadable(response: httpx.Response, expected: str) -> Any:
+    # The body is described, not quoted: a success may hold a prompt or a signed URL.
+    kind = response.headers.get("content-type", "no content type")
+    raise Unreadable(
+        f"the server answered {response.status_code}, but not with {expected}: "
+        f"{len(response.content)} bytes of {quoted(kind)}",
+        status_code=response.status_code,
+        request_id=response.headers.get("x-request-id"),
+    )

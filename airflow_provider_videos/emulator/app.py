@@ -1,0 +1,202 @@
+"""From a request to its operation: recorded, troubled by faults, checked for its key, answered."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from email.utils import formatdate
+from secrets import compare_digest
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from airflow_provider_videos.emulator import fields
+from airflow_provider_videos.emulator.control import Control
+from airflow_provider_videos.emulator.errors import CODES, ContractError
+from airflow_provider_videos.emulator.faults import Aim, WireEffect
+from airflow_provider_videos.emulator.operations import Operations
+from airflow_provider_videos.emulator.record import Exchange, safe_headers
+from airflow_provider_videos.emulator.trouble import Answering, Line, troubled
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from starlette.responses import Response
+    from starlette.types import Message, Receive, Scope, Send
+
+    from airflow_provider_videos.emulator.state import State
+
+CONTROL = "/_emulator/"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """An operation's place."""
+
+    name: str
+    method: str
+    pattern: re.Pattern[str]
+    handler: Callable[..., Awaitable[Response]]
+
+
+def _route(method: str, path: str, handler: Callable[..., Awaitable[Response]]) -> Route:
+    pattern = re.compile(re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", path))
+    return Route(handler.__name__, method, pattern, handler)
+
+
+def _routes(state: State) -> list[Route]:
+    at, control = Operations(state), Control(state)
+    return [
+        _route("GET", "/v1/videos/{video_id}", at.retrieve),
+        _route("GET", "/v1/videos/{video_id}/content", at.content),
+        _route("GET", "/v1/videos", at.list),
+        _route("POST", "/v1/videos", at.create),
+        _route("DELETE", "/v1/videos/{video_id}", at.delete),
+        _route("POST", "/v1/videos/{video_id}/remix", at.remix),
+        _route("POST", "/v1/videos/edits", at.edit),
+        _route("POST", "/v1/videos/extensions", at.extend),
+        _route("POST", "/v1/videos/characters", at.create_character),
+        _route("GET", "/v1/videos/characters/{character_id}", at.retrieve_character),
+        _route("GET", "/v1/models", at.models),
+        _route("GET", f"{CONTROL}faults", control.faults),
+        _route("POST", f"{CONTROL}faults", control.inject),
+        _route("DELETE", f"{CONTROL}faults", control.clear),
+        _route("GET", f"{CONTROL}record", control.record),
+        _route("DELETE", f"{CONTROL}record", control.clear_record),
+        _route("POST", f"{CONTROL}clock", control.clock),
+        _route("POST", f"{CONTROL}restart", control.restart),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a method and a path lead to."""
+
+    route: Route | None
+    parameters: dict[str, str]
+    allowed: list[str]
+    """The methods the path takes."""
+
+
+class Application:
+    """
+    The ASGI application.
+
+    :param state: the server it answers for.
+    """
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._table = _routes(state)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        found = self._find(scope["method"], scope["path"])
+        request = Request(scope, receive)
+        if scope["path"].startswith(CONTROL):
+            await (await self._respond(request, found))(scope, receive, send)
+            return
+        exchange = self._exchange(scope, found)
+        self._state.record.note(exchange)
+        answering = await self._answering(request, found)
+        await answering(self._recording(send, exchange))
+        await request.close()
+
+    def _find(self, method: str, path: str) -> Found:
+        allowed = []
+        for route in self._table:
+            if match := route.pattern.fullmatch(path):
+                if route.method == method:
+                    return Found(route, match.groupdict(), [method])
+                allowed.append(route.method)
+        return Found(None, {}, allowed)
+
+    def _exchange(self, scope: Scope, found: Found) -> Exchange:
+        return Exchange(
+            operation=found.route.name if found.route else None,
+            method=scope["method"],
+            path=scope["path"],
+            query=scope["query_string"].decode("latin-1"),
+            headers=safe_headers(scope["headers"]),
+            connection=scope["state"]["connection"].number,
+            at=self._state.clock.now(),
+            request_id=f"req_{self._state.request_tokens.next()}",
+        )
+
+    async def _answering(self, request: Request, found: Found) -> Answering:
+        """The whole request is read before any fault strikes, so that each strikes at the same point."""
+        await request.body()
+        aim = await self._aim(request, found)
+        effects = self._state.faults.strike(aim)
+        request.state.job_effects = [effect for effect in effects if not isinstance(effect, WireEffect)]
+        line = Line(request.scope, request.receive)
+
+        async def answer(send: Send) -> None:
+            response = await self._respond(request, found)
+            await response(request.scope, request.receive, send)
+
+        answering: Answering = answer
+        for effect in reversed(effects):
+            if isinstance(effect, WireEffect):
+                answering = troubled(answering, effect, line)
+        return answering
+
+    async def _aim(self, request: Request, found: Found) -> Aim:
+        operation = found.route.name if found.route else None
+        prompt = await _prompt(request) if request.method == "POST" else self._prompt_of(found.parameters)
+        return Aim(operation, request.method, request.url.path, prompt)
+
+    def _prompt_of(self, parameters: dict[str, str]) -> str:
+        job = self._state.jobs.get(parameters.get("video_id", ""), self._state.clock.now())
+        return job.prompt if job else ""
+
+    async def _respond(self, request: Request, found: Found) -> Response:
+        try:
+            if request.url.path.startswith("/v1/"):
+                self._check_key(request)
+            if found.route is None:
+                raise _nowhere(request, found.allowed)
+            return await found.route.handler(request, **found.parameters)
+        except ContractError as error:
+            headers = {"allow": ", ".join(found.allowed)} if error.status == 405 else None
+            return JSONResponse(error.body, error.status, headers)
+
+    def _check_key(self, request: Request) -> None:
+        key = self._state.api_key
+        given = request.headers.get("authorization", "")
+        if key is None or compare_digest(given.encode("latin-1"), f"Bearer {key}".encode()):
+            return
+        message = "Incorrect API key provided." if given else "You didn't provide an API key."
+        raise ContractError(401, message, code=CODES[401])
+
+    def _recording(self, send: Send, exchange: Exchange) -> Send:
+        async def send_recorded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                exchange.status = message["status"]
+                message = {**message, "headers": [*message["headers"], *self._every_header(exchange)]}
+            else:
+                exchange.bytes_sent += len(message.get("body", b""))
+            await send(message)
+
+        return send_recorded
+
+    def _every_header(self, exchange: Exchange) -> list[tuple[bytes, bytes]]:
+        date = formatdate(self._state.clock.now(), usegmt=True)
+        return [(b"date", date.encode()), (b"x-request-id", exchange.request_id.encode())]
+
+
+async def _prompt(request: Request) -> str:
+    """The prompt of a request that may be no good; why not is found out later."""
+    try:
+        given: Any = (await fields.read_fields(request)).get("prompt")
+    except ContractError:
+        return ""
+    return given if isinstance(given, str) else ""
+
+
+def _nowhere(request: Request, allowed: list[str]) -> ContractError:
+    where = f"{request.method} {request.url.path}"
+    if allowed:
+        return ContractError(405, f"Not allowed to {where}.", code="method_not_allowed")
+    return ContractError(404, f"Invalid URL ({where})", code="unknown_url")

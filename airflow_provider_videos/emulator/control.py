@@ -1,0 +1,77 @@
+"""The endpoints under `/_emulator`: what `Emulator` offers in Python, over HTTP."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import JSONResponse, Response
+
+from airflow_provider_videos.emulator.errors import ContractError
+from airflow_provider_videos.emulator.faults import Fault
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from airflow_provider_videos.emulator.state import State
+
+
+async def _object(request: Request) -> dict[str, Any]:
+    try:
+        given = json.loads(await request.body())
+    except ValueError as error:
+        raise ContractError(400, "The body is no JSON.") from error
+    if not isinstance(given, dict):
+        raise ContractError(400, "The body is no JSON object.")
+    return given
+
+
+class Control:
+    """
+    One method an endpoint.
+
+    :param state: the server they look into.
+    """
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    async def inject(self, request: Request) -> Response:
+        """Put a fault in force."""
+        try:
+            fault = Fault.from_json(await _object(request))
+        except ValueError as error:
+            raise ContractError(400, str(error)) from error
+        self._state.faults.inject(fault)
+        return JSONResponse(fault.to_json(), 201)
+
+    async def faults(self, _: Request) -> Response:
+        """The faults in force."""
+        return JSONResponse({"faults": self._state.faults.to_json()})
+
+    async def clear(self, _: Request) -> Response:
+        """Call all faults off."""
+        self._state.faults.clear()
+        return Response(status_code=204)
+
+    async def record(self, _: Request) -> Response:
+        """What the emulator did."""
+        return JSONResponse(self._state.record.to_json())
+
+    async def clear_record(self, _: Request) -> Response:
+        """Start counting afresh."""
+        self._state.record.clear()
+        return Response(status_code=204)
+
+    async def clock(self, request: Request) -> Response:
+        """Put the clock forward."""
+        seconds = (await _object(request)).get("advance")
+        if not isinstance(seconds, int | float) or isinstance(seconds, bool):
+            raise ContractError(400, 'Say how far: {"advance": 60}.')
+        self._state.clock.advance(seconds)
+        return JSONResponse({"now": self._state.clock.now()})
+
+    async def restart(self, _: Request) -> Response:
+        """Lose all jobs."""
+        self._state.restart()
+        return Response(status_code=204)

@@ -1,0 +1,318 @@
+"""Faults on demand: what goes wrong, where it is aimed, and the one place where aim meets request."""
+
+from __future__ import annotations
+
+import base64
+import threading
+from dataclasses import asdict, dataclass, field, fields, replace
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_videos.emulator.jobs import Fate, JobError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# --- On the wire ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Another answer than the right one."""
+
+    status: int
+    body: Any = None
+    """Text, bytes, anything JSON; None is the contract's envelope for an error, and empty for the rest."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    accepted: bool = False
+    """Whether the request is carried out all the same: the purchase happens, its answer is replaced."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddHeaders:
+    """The right answer with headers added."""
+
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latency:
+    """A wait, in real seconds, before the request is looked at."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drop:
+    """The connection ends without an answer."""
+
+    accepted: bool = False
+    """Whether the request is carried out first: the purchase happened, the answer is lost."""
+    reset: bool = False
+    """Whether the client sees a reset instead of an orderly end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """The connection ends in the middle of the answer's body; Content-Length then has lied."""
+
+    after_bytes: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stall:
+    """The answer hangs until the client gives up."""
+
+    after_bytes: int | None = None
+    """How much of the body goes out first; None hangs before the answer has begun."""
+    accepted: bool = False
+    """Whether the request is carried out, when nothing of the answer goes out."""
+
+
+WireEffect = Answer | AddHeaders | Latency | Drop | Cut | Stall
+
+# --- In a job's life --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stuck:
+    """The job never progresses past a point."""
+
+    progress: int = 0
+
+    def decide(self, fate: Fate) -> Fate:
+        """The fate with this in it."""
+        return replace(fate, stuck_at=self.progress)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """The job fails halfway."""
+
+    code: str = "server_error"
+    message: str = "The video could not be generated."
+
+    def decide(self, fate: Fate) -> Fate:
+        """The fate with this in it."""
+        return replace(fate, error=JobError(self.code, self.message))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moderated(Failed):
+    """The job is stopped by moderation."""
+
+    code: str = "moderation_blocked"
+    message: str = "Your request was blocked by our moderation system."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expires:
+    """The job's files expire early."""
+
+    after: float = 0.0
+    """Seconds from completion."""
+
+    def decide(self, fate: Fate) -> Fate:
+        """The fate with this in it."""
+        return replace(fate, lifetime=self.after)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """The server forgets the job."""
+
+    after: float = 0.0
+    """Seconds from creation."""
+
+    def decide(self, fate: Fate) -> Fate:
+        """The fate with this in it."""
+        return replace(fate, lost_after=self.after)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedLate:
+    """The list does not show the job at first."""
+
+    after: float
+    """Seconds from creation."""
+
+    def decide(self, fate: Fate) -> Fate:
+        """The fate with this in it."""
+        return replace(fate, listed_after=self.after)
+
+
+JobEffect = Stuck | Failed | Moderated | Expires | Lost | ListedLate
+
+# --- Aim --------------------------------------------------------------------------------------------------
+
+KINDS: dict[str, type[WireEffect | JobEffect]] = {
+    "answer": Answer,
+    "add_headers": AddHeaders,
+    "latency": Latency,
+    "drop": Drop,
+    "cut": Cut,
+    "stall": Stall,
+    "stuck": Stuck,
+    "failed": Failed,
+    "moderated": Moderated,
+    "expires": Expires,
+    "lost": Lost,
+    "listed_late": ListedLate,
+}
+NAMES = {kind: name for name, kind in KINDS.items()}
+BUYING = frozenset({"create", "remix", "edit", "extend"})
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What is known of a request when faults are chosen."""
+
+    operation: str | None
+    method: str
+    path: str
+    prompt: str
+    """Of the request, or of the job it names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """
+    An effect and where it strikes: every condition given must hold.
+
+    :param effect: what goes wrong.
+    :param operation: `create`, `retrieve`, `list`, `delete`, `content`, `remix`, `edit`, `extend`,
+        `create_character`, `retrieve_character` or `models`.
+    :param method: the HTTP method.
+    :param path: a part of the path, such as a video's id.
+    :param prompt: a part of the prompt, the request's or that of the job it names.
+    :param nth: the first matching request that is struck, counted from 1.
+    :param times: how many matching requests from there on are struck; None is all.
+    :param chance: how likely each of them is struck; the seed decides which.
+    """
+
+    effect: WireEffect | JobEffect
+    operation: str | None = field(default=None, kw_only=True)
+    method: str | None = field(default=None, kw_only=True)
+    path: str | None = field(default=None, kw_only=True)
+    prompt: str | None = field(default=None, kw_only=True)
+    nth: int = field(default=1, kw_only=True)
+    times: int | None = field(default=1, kw_only=True)
+    chance: float = field(default=1.0, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.nth < 1:
+            raise ValueError("nth counts from 1")
+        if self.times is not None and self.times < 1:
+            raise ValueError("times is at least 1; leave it null to strike for ever")
+        if not 0.0 <= self.chance <= 1.0:
+            raise ValueError("chance lies between 0 and 1")
+
+    def matches(self, aim: Aim) -> bool:
+        """Whether every condition holds; effects in a job's life strike only what buys one."""
+        return (
+            (isinstance(self.effect, WireEffect) or aim.operation in BUYING)
+            and self.operation in {None, aim.operation}
+            and self.method in {None, aim.method}
+            and (self.path or "") in aim.path
+            and (self.prompt or "") in aim.prompt
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain object; `from_json` reads it."""
+        rest = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "effect"}
+        effect = {"kind": NAMES[type(self.effect)], **asdict(self.effect)}
+        if isinstance(effect.get("body"), bytes):
+            effect["body"] = {"base64": base64.b64encode(effect["body"]).decode()}
+        return {"effect": effect, **rest}
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> Fault:
+        """
+        Read what `to_json` wrote, or a person.
+
+        :param raw: `{"effect": {"kind": "answer", "status": 429}, "operation": "create", "times": 2}`.
+        :raises ValueError: when it makes no sense; the message says what is wrong.
+        """
+        try:
+            effect = dict(raw["effect"])
+            kind = KINDS[effect.pop("kind")]
+            if isinstance(body := effect.get("body"), dict) and set(body) == {"base64"}:
+                effect["body"] = base64.b64decode(body["base64"])
+            return cls(kind(**effect), **{name: value for name, value in raw.items() if name != "effect"})
+        except KeyError as missing:
+            raise ValueError(
+                f"no {missing}: a fault has an effect, its kind one of {', '.join(KINDS)}"
+            ) from missing
+        except TypeError as wrong:
+            raise ValueError(str(wrong)) from wrong
+
+
+MARKERS = (
+    Fault(Failed(), prompt="[fail]", times=None),
+    Fault(Moderated(), prompt="[moderate]", times=None),
+    Fault(Stuck(), prompt="[stuck]", times=None),
+    Fault(Expires(), prompt="[expire]", times=None),
+)
+"""Always armed: a word in the prompt is the shortest way to a job that goes wrong."""
+
+
+@dataclass(slots=True)
+class Armed:
+    """A fault that waits for its requests."""
+
+    fault: Fault
+    number: int
+    matched: int = 0
+    struck: int = 0
+
+    def strikes(self, aim: Aim, seed: int | None) -> bool:
+        """Whether this request is one of those; counting it is part of the question."""
+        if not self.fault.matches(aim):
+            return False
+        self.matched += 1
+        last = None if self.fault.times is None else self.fault.nth + self.fault.times
+        hit = self.fault.nth <= self.matched and (last is None or self.matched < last) and self._drawn(seed)
+        self.struck += hit
+        return hit
+
+    def _drawn(self, seed: int | None) -> bool:
+        lot = blake2b(f"{seed}/{self.number}/{self.matched}".encode(), digest_size=4).digest()
+        return int.from_bytes(lot) < self.fault.chance * 2**32
+
+    def to_json(self) -> dict[str, Any]:
+        """The fault and its counts."""
+        return {**self.fault.to_json(), "matched": self.matched, "struck": self.struck}
+
+
+class Faults:
+    """
+    The faults in force, in the order they were injected.
+
+    :param seed: decides the draws of faults that strike by chance.
+    """
+
+    def __init__(self, seed: int | None) -> None:
+        self._seed = seed
+        self._lock = threading.Lock()
+        self._armed: list[Armed] = []
+
+    def inject(self, fault: Fault) -> None:
+        """Put a fault in force."""
+        with self._lock:
+            self._armed.append(Armed(fault, number=len(self._armed)))
+
+    def clear(self) -> None:
+        """Call all faults off."""
+        with self._lock:
+            self._armed.clear()
+
+    def strike(self, aim: Aim) -> list[WireEffect | JobEffect]:
+        """The effects that hit this request."""
+        with self._lock:
+            hits = [armed.fault.effect for armed in self._armed if armed.strikes(aim, self._seed)]
+        return [marker.effect for marker in MARKERS if marker.matches(aim)] + hits
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """The faults in force with their counts."""
+        with self._lock:
+            return [armed.to_json() for armed in self._armed]

@@ -1,0 +1,146 @@
+"""Faults on the wire, acted out: each wraps the answering of one request."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from http.client import responses
+from typing import TYPE_CHECKING
+
+from starlette.responses import JSONResponse, Response
+
+from airflow_provider_videos.emulator.errors import CODES, envelope
+from airflow_provider_videos.emulator.faults import AddHeaders, Answer, Cut, Drop, Latency, Stall
+
+if TYPE_CHECKING:
+    from starlette.types import Message, Receive, Scope, Send
+
+    from airflow_provider_videos.emulator.connection import Connection
+    from airflow_provider_videos.emulator.faults import WireEffect
+
+Answering = Callable[["Send"], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The client's end of a request."""
+
+    scope: Scope
+    receive: Receive
+
+    @property
+    def connection(self) -> Connection:
+        """What can be broken."""
+        connection: Connection = self.scope["state"]["connection"]
+        return connection
+
+    async def gone(self) -> None:
+        """Wait until the client has left, or was made to."""
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
+
+
+async def _discard(message: Message) -> None:
+    """Send into the void: the work is done, nobody hears of it."""
+
+
+def troubled(answering: Answering, effect: WireEffect, line: Line) -> Answering:
+    """
+    Answering with something going wrong.
+
+    :param answering: the right way.
+    :param effect: what goes wrong.
+    :param line: the client's end.
+    """
+    match effect:
+        case Answer():
+            return partial(_answer, answering, effect, line)
+        case AddHeaders():
+            return partial(_add_headers, answering, effect)
+        case Latency():
+            return partial(_delay, answering, effect, line)
+        case Drop():
+            return partial(_drop, answering, effect, line)
+        case Cut():
+            return partial(_cut, answering, effect, line)
+        case Stall():
+            return partial(_stall, answering, effect, line)
+
+
+async def _answer(answering: Answering, effect: Answer, line: Line, send: Send) -> None:
+    if effect.accepted:
+        await answering(_discard)
+    await _response(effect)(line.scope, line.receive, send)
+
+
+def _response(effect: Answer) -> Response:
+    body, headers = effect.body, dict(effect.headers)
+    if body is None and effect.status < 400:
+        return Response(None, effect.status, headers)
+    if isinstance(body, bytes):
+        return Response(body, effect.status, headers, "application/octet-stream")
+    if isinstance(body, str):
+        return Response(body, effect.status, headers, "text/plain")
+    if body is None:
+        body = envelope(effect.status, responses.get(effect.status, "Error"), code=CODES.get(effect.status))
+    return JSONResponse(body, effect.status, headers)
+
+
+async def _add_headers(answering: Answering, effect: AddHeaders, send: Send) -> None:
+    added = [(name.lower().encode(), value.encode("latin-1")) for name, value in effect.headers.items()]
+
+    async def send_more(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], *added]}
+        await send(message)
+
+    await answering(send_more)
+
+
+async def _delay(answering: Answering, effect: Latency, line: Line, send: Send) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(effect.seconds):
+            await line.gone()
+    await answering(send)
+
+
+async def _drop(answering: Answering, effect: Drop, line: Line, _: Send) -> None:
+    if effect.accepted:
+        await answering(_discard)
+    line.connection.drop(reset=effect.reset)
+    await line.gone()
+
+
+async def _cut(answering: Answering, effect: Cut, line: Line, send: Send) -> None:
+    await answering(_first_bytes(send, effect.after_bytes, line.connection.finish))
+    await line.gone()
+
+
+async def _stall(answering: Answering, effect: Stall, line: Line, send: Send) -> None:
+    if effect.after_bytes is not None:
+        await answering(_first_bytes(send, effect.after_bytes, lambda: None))
+    elif effect.accepted:
+        await answering(_discard)
+    await line.gone()
+
+
+def _first_bytes(send: Send, allowed: int, then: Callable[[], None]) -> Send:
+    """Let the head and so many bytes of the body through, then do something, then swallow the rest."""
+    left: int | None = allowed
+
+    async def send_some(message: Message) -> None:
+        nonlocal left
+        if message["type"] == "http.response.start":
+            await send(message)
+        elif left is not None:
+            body = message.get("body", b"")[:left]
+            left -= len(body)
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+            if left == 0:
+                left = None
+                then()
+
+    return send_some

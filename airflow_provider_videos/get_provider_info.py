@@ -1,0 +1,82 @@
+"""What Airflow is told of this package. Every Airflow process loads this module, so it imports nothing."""
+
+from __future__ import annotations
+
+
+def get_provider_info() -> dict[str, object]:
+    """Return the provider's discovery information."""
+    return {
+        "package-name": "airflow-provider-videos",
+        "name": "Videos API",
+        "description": "Video generation on any server that speaks the Videos API.",
+        "integrations": [{"integration-name": "Videos API", "external-doc-url": "", "tags": ["service"]}],
+        "hooks": [
+            {"integration-name": "Videos API", "python-modules": ["airflow_provider_videos.hooks.videos"]}
+        ],
+        "operators": [
+            {"integration-name": "Videos API", "python-modules": ["airflow_provider_videos.operators.videos"]}
+        ],
+        "sensors": [
+            {"integration-name": "Videos API", "python-modules": ["airflow_provider_videos.sensors.videos"]}
+        ],
+        "triggers": [
+            {"integration-name": "Videos API", "python-modules": ["airflow_provider_videos.triggers.videos"]}
+        ],
+        "connection-types": [
+            {
+                "connection-type": "videos",
+                "hook-class-name": "airflow_provider_videos.hooks.videos.VideosHook",
+                "hook-name": "Videos API",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["schema", "login", "port"],
+                    "relabeling": {"host": "Base URL", "password": "API key"},
+                    "placeholders": {
+                        "host": "http://gpu-box:8000/v1",
+                        "password": "the key the server expects",
+                    },
+                },
+                "conn-fields": {
+                    "model": _field("Default model", "The model for tasks that name none."),
+                    "request_format": _field(
+                        "Request format",
+                        "How create is sent. Most servers take multipart; some gateways take JSON only.",
+                        enum=["multipart", "json"],
+                        default="multipart",
+                    ),
+                    "seconds_type": _field(
+                        "Type of seconds in JSON",
+                        "Whether the server wants the length as a string or as an integer.",
+                        enum=["string", "integer"],
+                        default="string",
+                    ),
+                    "auth_header": _field(
+                        "Header for the key",
+                        "Authorization unless the server wants another, such as api-key. Set it "
+                        "to nothing in the JSON below for a server without keys.",
+                        default="Authorization",
+                    ),
+                    "auth_scheme": _field(
+                        "Word before the key",
+                        "Bearer unless the server wants another; may be empty.",
+                        default="Bearer",
+                    ),
+                    "headers": _field("More headers", 'Sent with each request. JSON: {"name": "value"}'),
+                    "query": _field(
+                        "More query parameters", 'Sent with each request. JSON: {"name": "value"}'
+                    ),
+                    "timeout": _field(
+                        "Timeout",
+                        'Seconds, or JSON: {"connect": 10, "read": 60, "total": 120}. Total is for one call '
+                        "with its retries; a download may take longer.",
+                    ),
+                    "verify": _field(
+                        "Check certificates", "true, false, or the path of a CA bundle.", default="true"
+                    ),
+                },
+            }
+        ],
+    }
+
+
+def _field(label: str, description: str, **schema: object) -> dict[str, object]:
+    return {"label": label, "description": description, "schema": {"type": ["string", "null"], **schema}}

@@ -1,0 +1,238 @@
+"""The hook: an Airflow connection becomes a client of the Videos API."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from urllib.parse import urlsplit, urlunsplit
+
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException
+
+from airflow_provider_videos.api.client import AsyncVideosClient, VideosClient, prepare
+from airflow_provider_videos.api.errors import InvalidRequest, NotFound, TransportError, VideosError
+from airflow_provider_videos.api.requests import Endpoint, RequestFormat, SecondsType, Timeouts
+from airflow_provider_videos.api.retry import Backoff
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    from airflow.sdk import Connection
+
+    from airflow_provider_videos.api.client import Content
+    from airflow_provider_videos.api.models import Video, VideoDeleted
+
+Choice = TypeVar("Choice", bound=str)
+
+_PROTOCOLS = {"http", "https"}
+_TEST_PATIENCE = Backoff(attempts=1)
+_TEST_TIMEOUTS = Timeouts(connect=5.0, read=10.0, total=15.0)
+
+
+class VideosHook(BaseHook):
+    """
+    Talk to any server that speaks the Videos API.
+
+    :param videos_conn_id: the connection that names the server and holds its key.
+    """
+
+    conn_name_attr = "videos_conn_id"
+    default_conn_name = "videos_default"
+    conn_type = "videos"
+    hook_name = "Videos API"
+
+    def __init__(self, videos_conn_id: str = default_conn_name, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.videos_conn_id = videos_conn_id
+
+    def get_conn(self) -> VideosClient:
+        """
+        Return a client that blocks; close it, or use it in a ``with`` block.
+
+        :raises InvalidRequest: if the connection is missing or lacks something; the message says what.
+        """
+        return VideosClient(self._endpoint)
+
+    async def get_async_conn(self) -> AsyncVideosClient:
+        """
+        Return a client for an event loop; close it, or use it in an ``async with`` block.
+
+        :raises InvalidRequest: if the connection is missing or lacks something; the message says what.
+        """
+        from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
+
+        try:
+            connection = await get_async_connection(self.videos_conn_id)
+        except AirflowNotFoundException:
+            raise self._missing() from None
+        endpoint = endpoint_of(connection, await get_async_extra_dejson(connection))
+        await prepare(endpoint)
+        return AsyncVideosClient(endpoint)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Ask the server for its models, which buys nothing, and say in plain words how that went."""
+        try:
+            endpoint = replace(self._endpoint, timeout=_TEST_TIMEOUTS)
+            with VideosClient(endpoint, backoff=_TEST_PATIENCE) as client:
+                models = client.list_models()
+        except NotFound:
+            return False, "The server answered 404: does the base URL end in /v1?"
+        except TransportError as error:
+            return False, f"{error}. Is the base URL right, and is the server up?"
+        except VideosError as error:
+            return False, str(error)
+        return True, f"The server answers and offers: {', '.join(models) or 'models it does not list'}"
+
+    def create(self, prompt: str, **fields: Any) -> Video:
+        """Buy a video: see :meth:`.VideosClient.create`."""
+        return self._client.create(prompt, **fields)
+
+    def remix(self, video_id: str, prompt: str, **fields: Any) -> Video:
+        """Buy a variation of a video: see :meth:`.VideosClient.remix`."""
+        return self._client.remix(video_id, prompt, **fields)
+
+    def retrieve(self, video_id: str) -> Video:
+        """Ask for a video's state: see :meth:`.VideosClient.retrieve`."""
+        return self._client.retrieve(video_id)
+
+    def list(self, **query: Any) -> Iterator[Video]:
+        """Go through the server's videos: see :meth:`.VideosClient.list`."""
+        return self._client.list(**query)
+
+    def delete(self, video_id: str) -> VideoDeleted:
+        """Delete a video: see :meth:`.VideosClient.delete`."""
+        return self._client.delete(video_id)
+
+    def download_content(
+        self, video_id: str, **fields: Any
+    ) -> AbstractContextManager[Content[Iterator[bytes]]]:
+        """Open a video's file as a stream: see :meth:`.VideosClient.download_content`."""
+        return self._client.download_content(video_id, **fields)
+
+    @cached_property
+    def _client(self) -> VideosClient:
+        return self.get_conn()
+
+    @cached_property
+    def _endpoint(self) -> Endpoint:
+        try:
+            connection = self.get_connection(self.videos_conn_id)
+        except AirflowNotFoundException:
+            raise self._missing() from None
+        return endpoint_of(connection, connection.extra_dejson)
+
+    def _missing(self) -> InvalidRequest:
+        return InvalidRequest(
+            f"there is no connection {self.videos_conn_id!r}: add one of type {self.conn_type!r} in the UI, "
+            f"or set AIRFLOW_CONN_{self.videos_conn_id.upper()}"
+        )
+
+
+def endpoint_of(connection: Connection, extra: dict[str, Any]) -> Endpoint:
+    """
+    Read a connection.
+
+    :param connection: a connection of type ``videos``.
+    :param extra: its extra fields.
+    :raises InvalidRequest: if it lacks something or holds something unfit; the message names both.
+    """
+    try:
+        return Endpoint(
+            base_url=_base_url(connection),
+            api_key=_key(connection, extra),
+            model=extra.get("model") or None,
+            request_format=_choice(extra, "request_format", get_args(RequestFormat)),
+            seconds_type=_choice(extra, "seconds_type", get_args(SecondsType)),
+            auth_header=_text(extra, "auth_header", default="Authorization"),
+            auth_scheme=_text(extra, "auth_scheme", default="Bearer"),
+            headers=_texts(extra, "headers"),
+            query=_texts(extra, "query"),
+            timeout=_timeouts(extra),
+            verify=_verify(extra),
+        )
+    except InvalidRequest as error:
+        raise InvalidRequest(f"connection {connection.conn_id!r}: {error.message}") from None
+
+
+def _base_url(connection: Connection) -> str:
+    """Compose the address out of the pieces that Airflow's URI form takes it apart into."""
+    if not connection.host:
+        raise InvalidRequest("it has no base URL; put it into the host field, such as http://gpu-box:8000/v1")
+    schema = connection.schema or ""
+    protocol = schema if schema in _PROTOCOLS else "http"
+    path = "" if schema in _PROTOCOLS or not schema else f"/{schema.strip('/')}"
+    try:
+        parts = urlsplit(connection.host if "://" in connection.host else f"{protocol}://{connection.host}")
+        port = f":{connection.port}" if connection.port and not parts.port else ""
+    except ValueError as error:
+        raise InvalidRequest(f"the base URL is not an address: {error}") from None
+    return urlunsplit(parts._replace(netloc=parts.netloc + port, path=parts.path.rstrip("/") + path))
+
+
+def _key(connection: Connection, extra: dict[str, Any]) -> str | None:
+    key = (connection.password or "").strip()
+    if not _text(extra, "auth_header", default="Authorization"):
+        return None
+    if not key:
+        raise InvalidRequest(
+            "it has no key; put it into the password field, "
+            'or set "auth_header" to "" in its extra if the server wants none'
+        )
+    return key
+
+
+def _text(extra: dict[str, Any], name: str, *, default: str) -> str:
+    value = extra.get(name)
+    return default if value is None else str(value).strip()
+
+
+def _choice(extra: dict[str, Any], name: str, choices: tuple[Choice, ...]) -> Choice:
+    value = extra.get(name) or choices[0]
+    if value not in choices:
+        raise InvalidRequest(f"{name} must be one of {', '.join(choices)}; got {value!r}")
+    return choices[choices.index(value)]
+
+
+def _mapping(extra: dict[str, Any], name: str) -> dict[str, Any]:
+    # The URI form and the web form carry an object as JSON text.
+    value = extra.get(name) or {}
+    try:
+        value = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise InvalidRequest(f'{name} must be a JSON object, such as {{"name": "value"}}')
+    return value
+
+
+def _texts(extra: dict[str, Any], name: str) -> dict[str, str]:
+    return {str(key): str(value) for key, value in _mapping(extra, name).items()}
+
+
+def _timeouts(extra: dict[str, Any]) -> Timeouts:
+    value = extra.get("timeout") or {}
+    known = [field.name for field in fields(Timeouts)]
+    try:
+        total = float(value) if isinstance(value, int | float | str) else None
+    except ValueError:
+        total = None
+    given = _mapping(extra, "timeout") if total is None else dict.fromkeys(known, total)
+    try:
+        timeouts = Timeouts(**{name: float(seconds) for name, seconds in given.items()})
+    except (TypeError, ValueError):
+        timeouts = None
+    if timeouts is None or min(getattr(timeouts, name) for name in known) <= 0:
+        raise InvalidRequest(
+            f"timeout must be a number of seconds above 0, or an object of {', '.join(known)}"
+        )
+    return timeouts
+
+
+def _verify(extra: dict[str, Any]) -> bool | str:
+    value = extra.get("verify")
+    if value is None or isinstance(value, bool):
+        return value is not False
+    return {"true": True, "": True, "false": False}.get(str(value).strip().lower(), str(value))

@@ -1,0 +1,1 @@
+"""The tasks that submit, fetch and delete."""

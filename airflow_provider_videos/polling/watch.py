@@ -1,0 +1,161 @@
+"""
+What one wait makes of each answer. Pure, and the same whether a worker or a triggerer waits.
+
+A wait ends with a video, with :class:`VideoFailed`, with :class:`VideoLost` or with an error that waiting
+does not cure. Everything else is a reason to ask again: only the caller's deadline bounds it.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from airflow_provider_videos.api.errors import (
+    Busy,
+    NotFound,
+    ServerFault,
+    TransportError,
+    Unreadable,
+    VideoFailed,
+    VideoLost,
+    VideosError,
+)
+from airflow_provider_videos.api.models import Phase
+
+if TYPE_CHECKING:
+    from airflow_provider_videos.api.models import Video
+
+_TRANSIENT = (TransportError, ServerFault, Busy, Unreadable)
+
+# Replicas behind one address answer 404 for each other's jobs, so one 404 proves nothing.
+LOST_AFTER_ANSWERS = 3
+LOST_AFTER_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class Watch:
+    """
+    What is remembered of a wait between two answers. Times are unix seconds.
+
+    :param video_id: the video waited for.
+    :param started_at: when the wait began.
+    :param patient: whether errors that waiting does not cure are waited out as well.
+    :param missing: how many times in a row the server did not know the video.
+    :param missing_since: when it first did not.
+    :param shown: the last status that was handed out to be logged.
+    """
+
+    video_id: str
+    started_at: float
+    patient: bool = False
+    missing: int = 0
+    missing_since: float = 0.0
+    shown: str = ""
+
+    def record(self) -> dict[str, str | float]:
+        """Return all of it as plain JSON."""
+        return asdict(self)
+
+    def take(self, answer: Video | VideosError, now: float) -> bool:
+        """
+        Take in an answer and say whether the video is there.
+
+        :param answer: the video, or the error that came instead of it.
+        :param now: the present time.
+        :raises VideoFailed: if the job ended without a video.
+        :raises VideoLost: if the server has not known it several times in a row, over some time.
+        :raises VideosError: if something is wrong that waiting does not cure.
+        """
+        if isinstance(answer, NotFound):
+            return self._miss(answer, now)
+        self.missing = 0
+        if isinstance(answer, VideosError):
+            if not self.patient and not isinstance(answer, _TRANSIENT):
+                raise answer
+            return False
+        if answer.phase.is_final and answer.phase is not Phase.SUCCEEDED:
+            raise failure(answer)
+        return answer.phase is Phase.SUCCEEDED
+
+    def _miss(self, answer: NotFound, now: float) -> bool:
+        self.missing += 1
+        if self.missing == 1:
+            self.missing_since = now
+        absent = now - self.missing_since
+        if self.missing < LOST_AFTER_ANSWERS or absent < LOST_AFTER_SECONDS:
+            return False
+        raise VideoLost(
+            f"the video is lost: the server did not know it {self.missing} times in a row, over "
+            f"{absent:.0f} s. Servers forget their jobs when they restart, and finished ones "
+            f"when they expire. "
+            f"It last said: {answer.message}",
+            video_id=self.video_id,
+        )
+
+    def news(self, answer: Video | VideosError, now: float) -> str | None:
+        """
+        Return a line for the task's log if an answer says something new.
+
+        :param answer: the video, or the error that came instead of it.
+        :param now: the present time.
+        """
+        status = _status(answer)
+        if status == self.shown:
+            return None
+        self.shown = status
+        # The server's words are for the log alone: what is remembered may be stored.
+        reason = f" ({answer.message})" if isinstance(answer, VideosError) else ""
+        return f"Video {self.video_id}: {status}{reason}, {now - self.started_at:.0f} s waited"
+
+
+def _status(answer: Video | VideosError) -> str:
+    if isinstance(answer, VideosError):
+        return f"no news but {type(answer).__name__}, asking again"
+    status = answer.status or "no status"
+    if answer.phase is Phase.UNKNOWN:
+        status += " (unknown to this provider: asking until the deadline)"
+    return status if answer.progress is None else f"{status}, {answer.progress:.0f} %"
+
+
+def failure(video: Video) -> VideoFailed:
+    """
+    Return the error for a job that ended without a video, in the server's own words.
+
+    :param video: the job as the server describes it.
+    """
+    problem = video.error
+    reason = problem.message if problem and problem.message else "the server gave no reason"
+    return VideoFailed(
+        f"the video ended as {video.status}: {reason}",
+        video_id=video.id,
+        code=problem.code if problem else None,
+    )
+
+
+def next_interval(
+    poke_interval: float,
+    waited: float,
+    *,
+    exponential_backoff: bool = False,
+    max_wait: float | None = None,
+    retry_after: float | None = None,
+) -> float:
+    """
+    Return how many seconds to wait before the next question.
+
+    With exponential backoff each interval is about as long as everything waited before it, as those of
+    Airflow's own sensors are; counting time rather than questions makes it survive a restart.
+
+    :param poke_interval: seconds between two questions.
+    :param waited: seconds waited so far.
+    :param exponential_backoff: whether intervals grow.
+    :param max_wait: the longest interval.
+    :param retry_after: what the server asked for.
+    """
+    interval = poke_interval
+    if exponential_backoff:
+        interval = max(1.0, poke_interval / 2, waited) * random.uniform(2 / 3, 4 / 3)  # noqa: S311 - jitter
+    if max_wait:
+        interval = min(interval, max_wait)
+    return max(interval, retry_after or 0.0)

@@ -1,0 +1,130 @@
+"""The trigger: waiting for a video without a worker."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_provider_videos.api.errors import AnswerError, VideoFailed, VideoLost, VideosError
+from airflow_provider_videos.hooks.videos import VideosHook
+from airflow_provider_videos.polling.watch import Watch, next_interval
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from airflow_provider_videos.api.client import AsyncVideosClient
+    from airflow_provider_videos.api.models import Video
+
+
+class VideoTrigger(BaseTrigger):
+    """
+    Ask for a video's state until it has ended or the deadline has passed.
+
+    The one event it fires is small, and the task that resumes asks the server itself:
+    ``{"video_id", "status", "error", "started_at", "deadline"}``, with a status of ``ended``, ``lost``,
+    ``timeout`` or ``error``. All times are absolute, in unix seconds, so that a restart of the triggerer does
+    not shift them.
+
+    :param video_id: the video.
+    :param videos_conn_id: the connection to the server.
+    :param poke_interval: seconds between two questions.
+    :param started_at: when the wait began.
+    :param deadline: when it ends.
+    :param exponential_backoff: whether intervals grow.
+    :param max_wait: the longest interval, in seconds.
+    :param silent_fail: whether errors that waiting does not cure are waited out as well.
+    :param shown: the status line the task's log already has.
+    """
+
+    def __init__(
+        self,
+        *,
+        video_id: str,
+        videos_conn_id: str,
+        poke_interval: float,
+        started_at: float,
+        deadline: float,
+        exponential_backoff: bool = False,
+        max_wait: float | None = None,
+        silent_fail: bool = False,
+        shown: str = "",
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call] # Airflow's own class has no types
+        self.video_id = video_id
+        self.videos_conn_id = videos_conn_id
+        self.poke_interval = poke_interval
+        self.started_at = started_at
+        self.deadline = deadline
+        self.exponential_backoff = exponential_backoff
+        self.max_wait = max_wait
+        self.silent_fail = silent_fail
+        self.shown = shown
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return what rebuilds this trigger; it is stored in plain text and holds nothing secret."""
+        return (
+            "airflow_provider_videos.triggers.videos.VideoTrigger",
+            {
+                "video_id": self.video_id,
+                "videos_conn_id": self.videos_conn_id,
+                "poke_interval": self.poke_interval,
+                "started_at": self.started_at,
+                "deadline": self.deadline,
+                "exponential_backoff": self.exponential_backoff,
+                "max_wait": self.max_wait,
+                "silent_fail": self.silent_fail,
+                "shown": self.shown,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait, and fire the one event."""
+        try:
+            async with await VideosHook(self.videos_conn_id).get_async_conn() as client:
+                status, error = await self._wait(client), None
+        except VideoFailed:
+            status, error = "ended", None
+        except VideosError as problem:
+            status, error = "lost" if isinstance(problem, VideoLost) else "error", str(problem)
+        yield TriggerEvent(  # type: ignore[no-untyped-call] # Airflow's own class has no types
+            {
+                "video_id": self.video_id,
+                "status": status,
+                "error": error,
+                "started_at": self.started_at,
+                "deadline": self.deadline,
+            }
+        )
+
+    async def _wait(self, client: AsyncVideosClient) -> str:
+        watch = Watch(self.video_id, self.started_at, patient=self.silent_fail, shown=self.shown)
+        retry_after = None
+        # The sensor asked just before it deferred, so the wait comes first.
+        while (remaining := self.deadline - time.time()) > 0:
+            await asyncio.sleep(min(self._interval(retry_after), remaining))
+            answer = await _answer(client, self.video_id)
+            if line := watch.news(answer, time.time()):
+                self.log.info(line)
+            if watch.take(answer, time.time()):
+                return "ended"
+            retry_after = answer.retry_after if isinstance(answer, AnswerError) else None
+        return "timeout"
+
+    def _interval(self, retry_after: float | None) -> float:
+        return next_interval(
+            self.poke_interval,
+            time.time() - self.started_at,
+            exponential_backoff=self.exponential_backoff,
+            max_wait=self.max_wait,
+            retry_after=retry_after,
+        )
+
+
+async def _answer(client: AsyncVideosClient, video_id: str) -> Video | VideosError:
+    try:
+        return await client.retrieve(video_id)
+    except VideosError as error:
+        return error

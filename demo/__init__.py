@@ -1,0 +1,1 @@
+"""A real Airflow and a Videos server on this machine, for `make demo` and the system tests."""

@@ -1,0 +1,331 @@
+"""Both clients, over real HTTP, against the emulator."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import pytest
+from PIL import Image
+
+from airflow_provider_videos.api import errors, requests
+from airflow_provider_videos.api.models import Phase
+from airflow_provider_videos.api.requests import Endpoint, Upload
+from airflow_provider_videos.emulator import AddHeaders, Answer, Cut, Drop, Emulator, Failed, Fault
+
+
+def image(kind: str = "PNG", size: tuple[int, int] = (1280, 720)) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", size, "teal").save(file, kind)
+    return file.getvalue()
+
+
+def test_a_video_from_prompt_to_bytes(client, videos_emulator):
+    bought = client.create("A paper boat", model="emulated-1", seconds=4, size="1280x720")
+    assert bought.phase is Phase.WAITING
+    videos_emulator.clock.advance(60)
+    video = client.retrieve(bought.id)
+    assert video.phase is Phase.SUCCEEDED
+    assert (video.seconds, video.size, video.prompt) == ("4", "1280x720", "A paper boat")
+    with client.download_content(bought.id) as content:
+        body = b"".join(content.chunks)
+    assert content.length == len(body)
+    assert content.content_type == "video/mp4"
+    assert body[4:8] == b"ftyp"
+    assert client.delete(bought.id).deleted is True
+    assert client.delete(bought.id).deleted is False
+
+
+@pytest.mark.parametrize("request_format", ["multipart", "json"])
+def test_create_travels_in_either_encoding(connect, endpoint, videos_emulator, request_format):
+    client = connect(replace(endpoint, request_format=request_format, model="emulated-1"))
+    client.create("A boat", seconds="8", extra_body={"seed": 7, "tags": ["a"], "prompt": "A ship"})
+    fields = videos_emulator.purchases[0].fields
+    (kind,) = {e.headers["content-type"].split(";")[0] for e in videos_emulator.record.exchanges}
+    assert kind == {"multipart": "multipart/form-data", "json": "application/json"}[request_format]
+    assert fields["prompt"] == "A ship"
+    assert fields["model"] == "emulated-1"
+    assert fields["seconds"] == "8"
+    assert "size" not in fields
+    assert str(fields["seed"]) == "7"
+
+
+def test_seconds_can_be_an_integer(connect, endpoint):
+    operation = connect(replace(endpoint, request_format="json", seconds_type="integer"))
+    with pytest.raises(errors.Refused, match="seconds"):
+        operation.create("A boat", seconds="8")  # the contract wants a string, and says so
+    with pytest.raises(errors.InvalidRequest, match="whole seconds"):
+        operation.create("A boat", seconds="auto")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize("request_format", ["multipart", "json"])
+def test_a_reference_image_is_sent_with_its_type(connect, endpoint, videos_emulator, kind, request_format):
+    client = connect(replace(endpoint, request_format=request_format))
+    client.create("A boat", size="1280x720", input_reference=Upload.image("first-frame", image(kind)))
+    assert f"image/{kind.lower()}" in str(videos_emulator.purchases[0].fields["input_reference"])
+
+
+def test_a_reference_by_id_is_json(client, videos_emulator):
+    client.create("A boat", input_reference={"file_id": "file_1"})
+    assert videos_emulator.purchases[0].fields["input_reference"] == {"file_id": "file_1"}
+
+
+def test_remix_makes_a_video_of_a_video(client, videos_emulator):
+    first = client.create("A boat")
+    videos_emulator.clock.advance(60)
+    second = client.remix(first.id, "The boat is red")
+    assert second.remixed_from_video_id == first.id
+
+
+@pytest.mark.parametrize(("order", "limit"), [("asc", 2), ("desc", 3), ("asc", None)])
+def test_the_list_pages_by_itself(client, videos_emulator, order, limit):
+    bought = []
+    for number in range(5):
+        bought.append(client.create(f"Boat {number}").id)
+        videos_emulator.clock.advance(1)
+    expected = bought if order == "asc" else bought[::-1]
+    assert [video.id for video in client.list(order=order, limit=limit)] == expected
+    assert [video.id for video in client.list(order=order, limit=limit, after=expected[1])] == expected[2:]
+
+
+def test_the_list_is_lazy(client, videos_emulator):
+    for number in range(4):
+        client.create(f"Boat {number}")
+    videos = client.list(limit=1)
+    assert videos_emulator.record.requests["list"] == 0
+    next(videos)
+    assert videos_emulator.record.requests["list"] == 1
+
+
+@pytest.mark.parametrize("has_more", [True, None])
+def test_a_list_that_never_ends_is_left(client, videos_emulator, has_more):
+    page = {"data": [{"id": "a"}, {"id": "b"}], "has_more": has_more}
+    videos_emulator.inject(Fault(Answer(status=200, body=page), operation="list", times=None))
+    assert [video.id for video in client.list()] == ["a", "b"]
+    assert videos_emulator.record.requests["list"] == 2
+
+
+def test_an_unset_field_is_not_sent(client, videos_emulator):
+    client.create("A boat", seconds=None, size="", model="")
+    assert set(videos_emulator.purchases[0].fields) == {"prompt"}
+
+
+@pytest.mark.parametrize("prompt", ["", "  ", None])
+def test_an_empty_prompt_is_refused_before_anything_is_sent(client, videos_emulator, prompt):
+    with pytest.raises(errors.InvalidRequest, match="prompt"):
+        client.create(prompt)
+    assert videos_emulator.record.connections == 0
+
+
+@pytest.mark.parametrize("video_id", ["", " ", ".", "..", None])
+def test_an_empty_id_never_reaches_another_path(client, videos_emulator, video_id):
+    with pytest.raises(errors.InvalidRequest, match="video_id"):
+        client.delete(video_id)
+    assert videos_emulator.record.connections == 0
+
+
+@pytest.mark.parametrize(
+    ("video_id", "path"),
+    [
+        ("a/b", b"/v1/videos/a%2Fb"),
+        ("a%2Fb", b"/v1/videos/a%252Fb"),
+        ("v=+:", b"/v1/videos/v%3D%2B%3A"),
+        ("../x", b"/v1/videos/..%2Fx"),
+        ("é ?#&", b"/v1/videos/%C3%A9%20%3F%23%26"),
+        ("v" * 300, b"/v1/videos/" + b"v" * 300),
+    ],
+)
+def test_an_id_travels_whole(endpoint, video_id, path):
+    assert requests.retrieve(video_id).request(endpoint).url.raw_path == path
+
+
+class TestFaults:
+    """What is repeated, and what is never repeated."""
+
+    @pytest.mark.parametrize("effect", [Drop(), Drop(reset=True), Answer(status=500), Answer(status=502)])
+    def test_a_read_is_repeated(self, client, videos_emulator, effect):
+        bought = client.create("A boat")
+        videos_emulator.inject(Fault(effect, operation="retrieve", times=2))
+        assert client.retrieve(bought.id).id == bought.id
+        assert videos_emulator.record.requests["retrieve"] == 3
+
+    @pytest.mark.parametrize(
+        ("effect", "bought"),
+        [
+            (Drop(), 0),
+            (Drop(accepted=True), 1),
+            (Drop(accepted=True, reset=True), 1),
+            (Cut(after_bytes=5), 1),
+            (Answer(status=500), 0),
+            (Answer(status=500, accepted=True), 1),
+            (Answer(status=503, body="<html>"), 0),
+            (Answer(status=408), 0),
+            (Answer(status=200, body="<html>", accepted=True), 1),
+            (Answer(status=200, body={"no": "id"}, accepted=True), 1),
+        ],
+    )
+    def test_a_purchase_of_unknown_outcome_is_not_repeated(self, client, videos_emulator, effect, bought):
+        videos_emulator.inject(Fault(effect, operation="create"))
+        with pytest.raises(errors.OutcomeUnknown, match="may have been bought"):
+            client.create("A boat at sea")
+        assert videos_emulator.record.requests["create"] == 1
+        assert len(videos_emulator.purchases) == bought
+
+    @pytest.mark.parametrize(
+        "effect",
+        [
+            Answer(status=429),
+            Answer(status=429, headers={"retry-after-ms": "1"}),
+            Answer(status=503, body={"detail": "The limit of 1 concurrent job is reached"}),
+            Answer(status=409, headers={"Retry-After": "0"}),
+        ],
+    )
+    def test_a_purchase_is_repeated_when_the_server_said_no(self, client, videos_emulator, effect):
+        videos_emulator.inject(Fault(effect, operation="create", times=2))
+        client.create("A boat")
+        assert videos_emulator.record.requests["create"] == 3
+        assert len(videos_emulator.purchases) == 1
+
+    def test_each_purchase_has_a_connection_of_its_own(self, client, videos_emulator):
+        bought = [client.create("A boat") for _ in range(3)]
+        for video in bought:
+            client.retrieve(video.id)
+        by_operation = [(e.operation, e.connection) for e in videos_emulator.record.exchanges]
+        assert len({number for name, number in by_operation if name == "create"}) == 3
+        assert len({number for name, number in by_operation if name == "retrieve"}) == 1
+
+    def test_a_long_retry_after_is_handed_on(self, client, videos_emulator):
+        videos_emulator.inject(Fault(Answer(status=429, headers={"Retry-After": "3600"}), operation="create"))
+        with pytest.raises(errors.Busy) as caught:
+            client.create("A boat")
+        assert caught.value.retry_after == 3600
+        assert videos_emulator.record.requests["create"] == 1
+
+    def test_nothing_was_sent_to_a_server_that_is_not_there(self, connect):
+        with pytest.raises(errors.NotConnected, match="ConnectError"):
+            connect(Endpoint("http://127.0.0.1:9/v1", api_key="k")).create("A boat")
+
+    def test_a_failed_video_inside_a_500_is_an_answer(self, client, videos_emulator):
+        body = {"error": {"message": '{"id": "v", "status": "failed", "error": {"message": "oom"}}'}}
+        videos_emulator.inject(Fault(Answer(status=500, body=body), operation="retrieve"))
+        assert client.retrieve("v").phase is Phase.FAILED
+        assert videos_emulator.record.requests["retrieve"] == 1
+
+    def test_a_failed_video_is_an_answer(self, client, videos_emulator):
+        videos_emulator.inject(Fault(Failed(code="content_filter", message="no")))
+        bought = client.create("A boat")
+        videos_emulator.clock.advance(60)
+        assert client.retrieve(bought.id).error.code == "content_filter"
+
+    def test_a_download_that_breaks_off_says_so(self, client, videos_emulator):
+        bought = client.create("A boat")
+        videos_emulator.clock.advance(60)
+        videos_emulator.inject(Fault(Cut(after_bytes=1000), operation="content"))
+        with (
+            pytest.raises(errors.TransportError, match="broke off"),
+            client.download_content(bought.id) as content,
+        ):
+            list(content.chunks)
+
+    def test_a_download_that_is_not_ready_says_so(self, client):
+        bought = client.create("A boat")
+        with pytest.raises(errors.NotFound), client.download_content(bought.id):
+            pass
+
+    def test_delete_that_is_not_supported_says_so(self, client, videos_emulator):
+        videos_emulator.inject(Fault(Answer(status=405), operation="delete"))
+        with pytest.raises(errors.NotSupported, match="does not support delete"):
+            client.delete("v")
+
+    @pytest.mark.parametrize("body", ["", "<html>", {"deleted": True}, {"id": "v", "status": "deleted"}])
+    def test_delete_takes_any_success(self, client, videos_emulator, body):
+        videos_emulator.inject(Fault(Answer(status=200, body=body), operation="delete"))
+        assert client.delete("v").deleted is True
+
+
+class TestRedirects:
+    @pytest.fixture
+    def elsewhere(self):
+        with Emulator(api_key=None) as other:
+            yield other
+
+    def test_content_on_another_host_is_followed_without_our_key(
+        self, connect, endpoint, videos_emulator, elsewhere
+    ):
+        elsewhere.serve_bytes(1000)
+        where = f"{elsewhere.base_url}/videos/x/content?signature=s"
+        there = Answer(status=200, body=b"0000ftyp" + bytes(92))
+        elsewhere.inject(Fault(there, operation="content"))
+        videos_emulator.inject(Fault(Answer(status=302, headers={"Location": where}), operation="content"))
+        client = connect(replace(endpoint, headers={"x-tenant": "us"}, query={"version": "2"}))
+        with client.download_content("v") as content:
+            assert len(b"".join(content.chunks)) == 100
+        (seen,) = elsewhere.record.exchanges
+        assert not {"authorization", "x-tenant"} & set(seen.headers)
+        assert seen.query == "signature=s"
+
+    def test_redirects_are_counted(self, client, videos_emulator):
+        around = Answer(status=302, headers={"Location": f"{videos_emulator.base_url}/videos/v/content"})
+        videos_emulator.inject(Fault(around, operation="content", times=None))
+        with pytest.raises(errors.Refused, match="redirects"), client.download_content("v"):
+            pass
+        assert videos_emulator.record.requests["content"] == 6
+
+    @pytest.mark.parametrize("location", ["file:///etc/passwd", "ftp://x/y", "http://[", "javascript:1"])
+    def test_only_http_is_followed(self, client, videos_emulator, location):
+        videos_emulator.inject(Fault(Answer(status=302, headers={"Location": location}), operation="content"))
+        with pytest.raises((errors.Refused, errors.TransportError)), client.download_content("v"):
+            pass
+
+    def test_a_purchase_is_not_redirected(self, client, videos_emulator):
+        videos_emulator.inject(
+            Fault(Answer(status=307, headers={"Location": "/v1/videos"}), operation="create")
+        )
+        with pytest.raises(errors.Refused, match="redirects"):
+            client.create("A boat")
+        assert videos_emulator.purchases == []
+
+
+class TestEndpoint:
+    def test_headers_query_and_key_go_where_the_connection_says(self, connect, endpoint, videos_emulator):
+        videos_emulator.inject(Fault(AddHeaders(headers={}), times=None))
+        settings = {"auth_header": "api-key", "auth_scheme": "", "headers": {"x-a": "1"}, "query": {"q": "2"}}
+        with pytest.raises(errors.Unauthorized, match="password"):
+            connect(replace(endpoint, **settings)).retrieve("v")
+        (seen,) = videos_emulator.record.exchanges
+        assert "authorization" not in seen.headers
+        assert seen.headers["api-key"] == "***"
+        assert seen.headers["x-a"] == "1"
+        assert seen.query == "q=2"
+        assert "content-type" not in seen.headers
+
+    @pytest.mark.parametrize(
+        ("base_url", "words"),
+        [
+            ("", "http"),
+            ("gpu:8000", "http"),
+            ("ftp://gpu/v1", "ftp"),
+            ("http:///v1", "host"),
+            ("http://me:secret@gpu/v1", "password"),
+            ("http://gpu/v1?api-version=1", "query"),
+        ],
+    )
+    def test_a_base_url_is_an_address_and_nothing_else(self, base_url, words):
+        with pytest.raises(errors.InvalidRequest, match=words) as caught:
+            Endpoint(base_url)
+        assert "secret" not in str(caught.value)
+
+    def test_a_key_that_no_header_can_carry_is_refused_unread(self):
+        with pytest.raises(errors.InvalidRequest, match="Authorization") as caught:
+            Endpoint("http://gpu/v1", api_key="sk-1\nsk-2")
+        assert "sk-1" not in str(caught.value)
+
+    def test_what_is_secret_stays_out_of_its_repr(self):
+        endpoint = Endpoint("http://gpu/v1", api_key="sk-1", headers={"a": "s1"}, query={"b": "s2"})
+        assert not any(secret in repr(endpoint) for secret in ("sk-1", "s1", "s2"))
+
+
+def test_an_image_is_known_by_its_bytes():
+    with pytest.raises(errors.InvalidRequest, match=r"JPEG, PNG or WebP.*notes\.txt"):
+        Upload.image("notes.txt", b"hello")

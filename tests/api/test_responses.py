@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import json
+
+import httpx
+import pytest
+
+from airflow_provider_videos.api import errors
+from airflow_provider_videos.api.models import Phase
+from airflow_provider_videos.api.responses import (
+    error_of,
+    find_ended_video,
+    read_model_names,
+    read_page,
+    read_video,
+)
+
+FAILED = {"id": "v", "status": "failed", "error": {"code": 500, "message": "out of memory"}}
+
+
+def answer(status: int, body: object = None, **headers: str) -> httpx.Response:
+    content = body if isinstance(body, bytes | str) else json.dumps(body)
+    return httpx.Response(status, content=content, headers=headers)
+
+
+def error(response: httpx.Response, operation: str = "retrieve", **options) -> errors.AnswerError:
+    return error_of(response, operation=operation, video_id="v", secrets=options.get("secrets", ()))
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"error": {"message": "bad size", "type": "invalid_request_error", "code": None}}, "bad size"),
+        ({"error": "Unauthorized"}, "Unauthorized"),
+        ({"detail": "The limit of 1"}, "The limit of 1"),
+        ({"detail": [{"loc": ["body", "seconds"], "msg": "too long"}]}, "body.seconds: too long"),
+        ({"detail": ["one", {"msg": "two"}, {}]}, "one; two"),
+        ({"code": "task_not_exist", "message": "no such task", "data": None}, "no such task"),
+        ({"error": {"message": {"deep": 1}}}, '{"deep": 1}'),
+        ({"error": None, "detail": "late"}, "late"),
+        ("plain words", "plain words"),
+        (b"\xff\xfe", "��"),
+        ("", "no explanation"),
+        ([1, 2], "[1, 2]"),
+        ('"a string"', "a string"),
+        ("[" * 100_000, "[" * 500),
+    ],
+)
+def test_the_server_s_own_words_are_found_in_every_envelope(body, words):
+    assert f"400: {words}" in str(error(answer(400, body)))
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "operation", "kind"),
+    [
+        (401, {}, "retrieve", errors.Unauthorized),
+        (403, {}, "retrieve", errors.Unauthorized),
+        (404, {}, "retrieve", errors.NotFound),
+        (410, {}, "create", errors.NotFound),
+        (400, {"code": "task_not_exist"}, "retrieve", errors.NotFound),
+        (405, {}, "delete", errors.NotSupported),
+        (501, {}, "download", errors.NotSupported),
+        (429, {}, "create", errors.Busy),
+        (503, {"detail": "The limit of 1 job"}, "create", errors.Busy),
+        (503, "<html>", "create", errors.ServerFault),
+        (429, {"error": {"code": "insufficient_quota"}}, "create", errors.QuotaExhausted),
+        (400, {}, "create", errors.Refused),
+        (408, {}, "retrieve", errors.ServerFault),
+        (500, {}, "retrieve", errors.ServerFault),
+        (307, "", "create", errors.Refused),
+    ],
+)
+def test_each_answer_has_its_branch_of_the_tree(status, body, operation, kind):
+    assert type(error(answer(status, body), operation)) is kind
+
+
+def test_an_error_holds_the_facts_of_its_answer():
+    body = {"error": {"message": "slow down", "code": "rate_limit_exceeded"}}
+    found = error(answer(429, body, **{"x-request-id": "req_9", "retry-after": "12"}))
+    assert (found.status_code, found.code, found.request_id) == (429, "rate_limit_exceeded", "req_9")
+    assert found.retry_after == 12
+    assert found.video_id == "v"
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_missing_service_names_both_likely_reasons(status):
+    message = str(error(answer(status, {"detail": "Not Found"}), "create"))
+    assert "does the base URL end in /v1" in message
+    assert "still offer" in message
+    assert "/v1" not in str(error(answer(status, {"detail": "Not Found"}), "retrieve"))
+
+
+def test_an_unsupported_operation_is_named():
+    assert "does not support remix" in str(error(answer(405, {}), "remix"))
+
+
+def test_what_must_stay_secret_is_not_repeated():
+    words = "Bad key sk-12345 for https://cdn/x.mp4?Signature=abc&k=1 and 'A boat at sea'"
+    message = str(error(answer(401, {"error": words}), secrets=("sk-12345", None, "A boat at sea")))
+    assert "sk-12345" not in message
+    assert "Signature" not in message
+    assert "boat" not in message
+    assert "https://cdn/x.mp4?***" in message
+
+
+@pytest.mark.parametrize(
+    "body",
+    [FAILED, {"error": {"message": json.dumps(FAILED), "code": "500"}}, {"error": json.dumps(FAILED)}],
+)
+def test_a_failed_video_is_found_inside_an_error(body):
+    video = find_ended_video(answer(500, body))
+    assert video.phase is Phase.FAILED
+    assert video.error.message == "out of memory"
+
+
+@pytest.mark.parametrize("body", [{}, "oops", {"id": "v", "status": "queued"}, {"error": {"message": "[1]"}}])
+def test_other_errors_are_no_ended_video(body):
+    assert find_ended_video(answer(500, body)) is None
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"\x00", "<html>", "{", {"id": ""}, {"no": "id"}, [], None, "[" * 10_000]
+)
+def test_a_success_that_is_no_video_is_unreadable_and_is_not_quoted(body):
+    with pytest.raises(errors.Unreadable) as caught:
+        read_video(answer(200, body))
+    assert "html" not in str(caught.value)
+
+
+def test_a_page_keeps_what_has_an_id():
+    page = read_page(answer(200, {"data": [{"id": "a"}, {}, None, {"id": 7}], "has_more": "yes"}))
+    assert [video.id for video in page.data] == ["a", "7"]
+    assert page.has_more is None
+    assert [video.id for video in read_page(answer(200, [{"id": "a"}])).data] == ["a"]
+
+
+@pytest.mark.parametrize("body", [{}, {"data": {}}, "no", 3])
+def test_a_success_that_is_no_list_is_unreadable(body):
+    with pytest.raises(errors.Unreadable):
+        read_page(answer(200, body))
+
+
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [({"data": [{"id": "wan"}, {}, 3]}, ["wan"]), ({}, []), ("<html>", []), ({"data": 3}, [])],
+)
+def test_models_are_named_where_they_are_listed(body, names):
+    assert read_model_names(answer(200, body)) == names

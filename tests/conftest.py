@@ -1,0 +1,106 @@
+"""A throw-away Airflow home for the whole run, and a server to talk to for each test."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+# Airflow reads its home when it is first imported.
+os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-provider-videos-")
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+
+from airflow_provider_videos.api.requests import Endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow.sdk import DAG
+    from sqlalchemy.orm import Session
+
+    from airflow_provider_videos.emulator import Emulator
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What became of a task."""
+
+    state: str
+    xcoms: dict[str, Any]
+
+
+class RunDag:
+    """Runs DAGs and says what became of their tasks."""
+
+    def __call__(self, dag: DAG, **conf: Any) -> dict[str, Ran]:
+        from airflow.models.xcom import XComModel
+        from airflow.utils.session import create_session
+
+        with create_session() as session:
+            _register(dag, session)
+        run = dag.test(run_conf=conf)
+        with create_session() as session:
+            found: Any = session.scalars(XComModel.get_many(run_id=run.run_id, dag_ids=dag.dag_id)).all()
+            xcoms = [(row.task_id, row.map_index, row.key, XComModel.deserialize_value(row)) for row in found]
+            return {
+                _name(task.task_id, task.map_index): Ran(
+                    str(task.state),
+                    {key: value for *where, key, value in xcoms if where == [task.task_id, task.map_index]},
+                )
+                for task in run.get_task_instances(session=session)
+            }
+
+
+def _register(dag: DAG, session: Session) -> None:
+    """Do for a DAG that has no file what the DAG processor does for the others."""
+    from airflow.dag_processing.collection import update_dag_parsing_results_in_db
+    from airflow.serialization.serialized_objects import LazyDeserializedDAG
+
+    update_dag_parsing_results_in_db(
+        "dags-folder", None, [LazyDeserializedDAG.from_dag(dag)], {}, None, set(), session=session
+    )
+
+
+def _name(task_id: str, map_index: int) -> str:
+    return task_id if map_index < 0 else f"{task_id}[{map_index}]"
+
+
+@pytest.fixture
+def endpoint(videos_emulator: Emulator) -> Endpoint:
+    return Endpoint(videos_emulator.base_url, api_key=videos_emulator.api_key)
+
+
+@pytest.fixture
+def connect_to(monkeypatch: pytest.MonkeyPatch) -> Callable[[Emulator], None]:
+    """Point the connection `videos_default` to a server."""
+
+    def connect_to(emulator: Emulator) -> None:
+        fields = {"conn_type": "videos", "host": emulator.base_url, "password": emulator.api_key}
+        monkeypatch.setenv("AIRFLOW_CONN_VIDEOS_DEFAULT", json.dumps(fields))
+
+    return connect_to
+
+
+@pytest.fixture
+def connection(videos_emulator: Emulator, connect_to: Callable[[Emulator], None]) -> None:
+    """The connection `videos_default`, to the emulator."""
+    connect_to(videos_emulator)
+
+
+@pytest.fixture(scope="session")
+def _database() -> None:
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+    from airflow.utils.db import initdb
+
+    initdb()
+    DagBundlesManager().sync_bundles_to_db()
+
+
+@pytest.fixture
+def run_dag(_database: None) -> RunDag:
+    """Run a DAG in this process, as ``dag.test()`` does: real tasks, real triggers, a real database."""
+    return RunDag()

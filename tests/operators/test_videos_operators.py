@@ -1,0 +1,276 @@
+"""The operators, run by Airflow itself."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from datetime import timedelta
+from typing import ClassVar
+
+import pytest
+from airflow.sdk import DAG, task, task_group
+from airflow.sdk.exceptions import AirflowFailException
+from PIL import Image
+
+from airflow_provider_videos.api.client import VideosClient
+from airflow_provider_videos.api.errors import Busy, DeliveryError, NotSupported
+from airflow_provider_videos.emulator import Answer, Cut, Drop, Emulator, Fault
+from airflow_provider_videos.operators.videos import (
+    VideoCreateOperator,
+    VideoDeleteOperator,
+    VideoDownloadOperator,
+    VideoRemixOperator,
+)
+from airflow_provider_videos.sensors.videos import VideoSensor
+
+pytestmark = pytest.mark.usefixtures("connection")
+
+
+@pytest.fixture
+def run(run_dag):
+    """Run one operator; what went wrong is in ``run.errors``."""
+
+    def run(operator, params=None, **options):
+        run.errors = []
+        options = {"retries": 1, "retry_delay": timedelta(0), **options}
+        with DAG("single", schedule=None, params=params or {}) as dag:
+            operator(
+                task_id="it",
+                on_failure_callback=lambda context: run.errors.append(context["exception"]),
+                **options,
+            )
+        return run_dag(dag)["it"]
+
+    return run
+
+
+@pytest.fixture
+def completed(endpoint, videos_emulator) -> str:
+    with VideosClient(endpoint) as client:
+        video_id = client.create("A paper boat", size="1280x720", seconds=4).id
+    videos_emulator.clock.advance(60)
+    return video_id
+
+
+class TestCreate:
+    def test_it_returns_the_id_and_pushes_the_video(self, run, videos_emulator):
+        ran = run(VideoCreateOperator, prompt="A boat", model="emulated-1", seconds=8, size="1280x720")
+        (purchase,) = videos_emulator.purchases
+        assert ran.state == "success"
+        assert ran.xcoms["return_value"] == purchase.video_id
+        assert set(ran.xcoms) == {"return_value", "video"}
+        video = ran.xcoms["video"]
+        assert (video["id"], video["seconds"], video["size"]) == (purchase.video_id, "8", "1280x720")
+        assert "object" not in video
+
+    def test_all_fields_are_templated(self, run, videos_emulator):
+        run(
+            VideoCreateOperator,
+            params={"what": "boat", "seconds": "12", "size": "720x1280"},
+            prompt="A {{ params.what }}",
+            seconds="{{ params.seconds }}",
+            size="{{ params.size }}",
+            model="{{ '' }}",
+            extra_body={"seed": "{{ 3 + 4 }}"},
+        )
+        fields = videos_emulator.purchases[0].fields
+        assert (fields["prompt"], fields["seconds"], fields["size"]) == ("A boat", "12", "720x1280")
+        assert fields["seed"] == "7"
+        assert "model" not in fields
+
+    @pytest.mark.parametrize("form", ["{path}", "file://{path}"])
+    def test_a_reference_image_comes_from_a_path_or_a_uri(self, run, videos_emulator, tmp_path, form):
+        path = tmp_path / "first.png"
+        Image.new("RGB", (1280, 720), "teal").save(path)
+        ran = run(
+            VideoCreateOperator, prompt="A boat", size="1280x720", input_reference=form.format(path=path)
+        )
+        assert ran.state == "success"
+        assert "image/png" in str(videos_emulator.purchases[0].fields["input_reference"])
+
+    def test_a_reference_image_comes_from_object_storage(self, run, videos_emulator):
+        import fsspec
+
+        file = io.BytesIO()
+        Image.new("RGB", (1280, 720), "teal").save(file, "WEBP")
+        fsspec.filesystem("memory").pipe("/frames/first.webp", file.getvalue())
+        reference = "memory://frames/first.webp"
+        ran = run(VideoCreateOperator, prompt="A boat", size="1280x720", input_reference=reference)
+        assert ran.state == "success"
+        assert "image/webp" in str(videos_emulator.purchases[0].fields["input_reference"])
+
+    @pytest.mark.parametrize(
+        ("fields", "words"),
+        [
+            ({"prompt": " "}, "prompt"),
+            ({"prompt": "A boat", "input_reference": "/nowhere/first.png"}, "/nowhere/first.png"),
+            ({"prompt": "A boat", "input_reference": __file__}, "JPEG, PNG or WebP"),
+        ],
+    )
+    def test_bad_input_fails_at_once_and_buys_nothing(self, run, videos_emulator, fields, words):
+        assert run(VideoCreateOperator, **fields).state == "failed"
+        assert words in str(run.errors[0])
+        assert type(run.errors[0]) is AirflowFailException
+        assert videos_emulator.record.connections == 0
+
+    @pytest.mark.parametrize("effect", [Drop(accepted=True), Answer(status=500, accepted=True)])
+    def test_a_lost_answer_is_not_bought_again_by_a_retry(self, run, videos_emulator, effect):
+        videos_emulator.inject(Fault(effect, operation="create"))
+        assert run(VideoCreateOperator, prompt="A boat", retries=3).state == "failed"
+        assert "may have been bought" in str(run.errors[0])
+        assert len(videos_emulator.purchases) == videos_emulator.record.requests["create"] == 1
+
+    def test_a_retry_takes_up_what_the_first_try_bought(self, run, videos_emulator):
+        class FailsOnce(VideoCreateOperator):
+            tries: ClassVar[list[str]] = []
+
+            def execute(self, context):
+                self.tries.append(super().execute(context))
+                if len(self.tries) == 1:
+                    raise RuntimeError("the worker is gone")
+                return self.tries[-1]
+
+        ran = run(FailsOnce, prompt="A boat")
+        assert ran.state == "success"
+        assert len(videos_emulator.purchases) == 1
+        assert FailsOnce.tries == [ran.xcoms["return_value"]] * 2
+        assert ran.xcoms["video"]["id"] == ran.xcoms["return_value"]
+
+    def test_a_server_that_asks_for_a_long_wait_is_named_with_its_wait(self, run, videos_emulator):
+        videos_emulator.inject(
+            Fault(Answer(status=429, headers={"Retry-After": "900"}), operation="create", times=None)
+        )
+        assert run(VideoCreateOperator, prompt="A boat", retries=0).state == "failed"
+        assert type(run.errors[0]) is Busy
+        assert run.errors[0].retry_after == 900
+
+
+def test_remix_returns_the_new_id(run, videos_emulator, completed):
+    ran = run(VideoRemixOperator, video_id=completed, prompt="The boat is red")
+    assert ran.xcoms["return_value"] == videos_emulator.purchases[-1].video_id != completed
+    assert ran.xcoms["video"]["remixed_from_video_id"] == completed
+
+
+class TestDownload:
+    @pytest.mark.parametrize("form", ["{folder}/boat.mp4", "file://{folder}/deep/boat.mp4", "{folder}/"])
+    def test_the_file_is_there_whole(self, run, completed, tmp_path, form):
+        ran = run(VideoDownloadOperator, video_id=completed, destination=form.format(folder=tmp_path))
+        (file,) = [path for path in tmp_path.rglob("*") if path.is_file()]
+        assert ran.xcoms["return_value"] == {
+            "video_id": completed,
+            "variant": "video",
+            "uri": file.as_uri(),
+            "size_bytes": file.stat().st_size,
+            "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+            "content_type": "video/mp4",
+        }
+        assert file.suffix == ".mp4"
+
+    @pytest.mark.parametrize(
+        ("variant", "extension", "content_type"),
+        [("thumbnail", ".webp", "image/webp"), ("spritesheet", ".jpg", "image/jpeg")],
+    )
+    def test_a_variant_is_named_after_what_it_is(
+        self, run, completed, tmp_path, variant, extension, content_type
+    ):
+        ran = run(VideoDownloadOperator, video_id=completed, destination=f"{tmp_path}/", variant=variant)
+        assert [path.name for path in tmp_path.iterdir()] == [completed + extension]
+        assert ran.xcoms["return_value"]["content_type"] == content_type
+        assert ran.xcoms["return_value"]["variant"] == variant
+
+    @pytest.mark.parametrize(
+        "effect",
+        [
+            Cut(after_bytes=2000),
+            Answer(status=200, body={"error": {"message": "expired"}}),
+            Answer(status=200, body="<html>"),
+            Answer(status=200, body=b""),
+            Answer(status=404),
+        ],
+    )
+    def test_a_failed_download_leaves_nothing_behind_and_can_be_retried(
+        self, run, completed, tmp_path, videos_emulator, effect
+    ):
+        videos_emulator.inject(Fault(effect, operation="content"))
+        run(VideoDownloadOperator, video_id=completed, destination=f"{tmp_path}/it.mp4", retries=0)
+        assert list(tmp_path.iterdir()) == []
+        assert len(run.errors) == 1
+        ran = run(VideoDownloadOperator, video_id=completed, destination=f"{tmp_path}/it.mp4", retries=0)
+        assert ran.state == "success"
+        assert len(videos_emulator.purchases) == 1
+
+    def test_what_came_instead_of_a_video_is_quoted(self, run, completed, tmp_path, videos_emulator):
+        body = {"error": {"message": "The video is no longer available."}}
+        videos_emulator.inject(Fault(Answer(status=200, body=body), operation="content"))
+        run(VideoDownloadOperator, video_id=completed, destination=f"{tmp_path}/", retries=0)
+        assert type(run.errors[0]) is DeliveryError
+        assert "no longer available" in str(run.errors[0])
+
+    def test_a_file_that_stands_there_survives_a_failure(self, run, completed, tmp_path, videos_emulator):
+        (tmp_path / "it.mp4").write_bytes(b"old")
+        videos_emulator.inject(Fault(Cut(after_bytes=2000), operation="content"))
+        run(VideoDownloadOperator, video_id=completed, destination=f"{tmp_path}/it.mp4", retries=0)
+        assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
+
+    @pytest.mark.parametrize("destination", ["", "gs://bucket/x", "http://host/x", "s3://"])
+    def test_a_destination_that_is_none_fails_before_anything_is_asked(
+        self, run, completed, videos_emulator, destination
+    ):
+        videos_emulator.record.clear()
+        run(VideoDownloadOperator, video_id=completed, destination=destination, retries=0)
+        assert "destination must be" in str(run.errors[0])
+        assert videos_emulator.record.requests.total() == 0
+
+
+class TestDelete:
+    def test_a_video_is_deleted(self, run, completed):
+        ran = run(VideoDeleteOperator, video_id=completed)
+        assert ran.xcoms["return_value"] == {"video_id": completed, "deleted": True}
+
+    def test_one_that_is_gone_is_a_success_that_says_so(self, run, capfd):
+        ran = run(VideoDeleteOperator, video_id="video_gone")
+        assert ran.state == "success"
+        assert ran.xcoms["return_value"] == {"video_id": "video_gone", "deleted": False}
+        assert "was already gone" in capfd.readouterr().out
+
+    def test_a_server_that_cannot_is_named(self, run, videos_emulator):
+        videos_emulator.inject(Fault(Answer(status=405), operation="delete", times=None))
+        assert run(VideoDeleteOperator, video_id="v").state == "failed"
+        assert type(run.errors[0]) is NotSupported
+
+
+def test_operators_map_and_name_their_maps(run_dag, videos_emulator):
+    with DAG("mapped", schedule=None) as dag:
+        VideoCreateOperator.partial(
+            task_id="create", seconds="4", map_index_template="{{ task.prompt }}"
+        ).expand(prompt=["A boat", "A kite", "A train"])
+    ran = run_dag(dag)
+    assert [ran[f"create[{number}]"].state for number in range(3)] == ["success"] * 3
+    prompts = {purchase.video_id: purchase.fields["prompt"] for purchase in videos_emulator.purchases}
+    assert [prompts[ran[f"create[{number}]"].xcoms["return_value"]] for number in range(3)] == [
+        "A boat",
+        "A kite",
+        "A train",
+    ]
+
+
+def test_a_whole_pipeline_maps_as_a_group(run_dag, connect_to, tmp_path):
+    with DAG("grouped", schedule=None) as dag:
+
+        @task
+        def prompts():
+            return ["A boat", "A kite"]
+
+        @task_group
+        def film(prompt):
+            create = VideoCreateOperator(task_id="create", prompt=prompt)
+            wait = VideoSensor(task_id="wait", video_id=create.output, poke_interval=0.05, deferrable=True)
+            VideoDownloadOperator(task_id="download", video_id=wait.output, destination=f"{tmp_path}/")
+
+        film.expand(prompt=prompts())
+    with Emulator(job_seconds=0.2) as emulator:
+        connect_to(emulator)
+        ran = run_dag(dag)
+    uris = [ran[f"film.download[{number}]"].xcoms["return_value"]["uri"] for number in range(2)]
+    assert sorted(uris) == sorted(path.as_uri() for path in tmp_path.iterdir())
+    assert len(emulator.purchases) == 2

@@ -1,0 +1,54 @@
+"""One real Airflow for all system tests, the emulator it buys from and the object storage it delivers to."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airflow_provider_videos.emulator import Emulator
+from demo.standalone import Airflow
+from tests.system.object_storage import ObjectStorage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[Emulator]:
+    with Emulator(api_key="the-key-of-the-system-tests", job_seconds=3) as emulator:
+        yield emulator
+
+
+@pytest.fixture(autouse=True)
+def as_new(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a test tells the emulator does not reach the next one."""
+    yield
+    if "emulator" in request.fixturenames:
+        shared: Emulator = request.getfixturevalue("emulator")
+        shared.clear_faults()
+        shared.serve(None)
+
+
+@pytest.fixture(scope="session")
+def object_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStorage]:
+    with ObjectStorage(tmp_path_factory.mktemp("object-storage"), buckets=["videos"]) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def airflow(
+    tmp_path_factory: pytest.TempPathFactory, emulator: Emulator, object_storage: ObjectStorage
+) -> Iterator[Airflow]:
+    connection = {"conn_type": "videos", "host": emulator.base_url, "password": emulator.api_key}
+    with Airflow(
+        tmp_path_factory.mktemp("airflow"),
+        ROOT / "dags",
+        connections={"videos_default": json.dumps(connection)},
+        env=object_storage.client_env,
+    ) as airflow:
+        yield airflow

@@ -44,7 +44,7 @@ with DAG(
             description="A path, file:///path/ or s3://bucket/key; one that ends in / is a folder.",
         ),
     },
-):
+) as dag:
     create = VideoCreateOperator(
         task_id="create_video",
         prompt="{{ params.prompt }}",

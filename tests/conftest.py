@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +13,8 @@ import pytest
 # Airflow reads its home when it is first imported.
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-provider-videos-")
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(Path(__file__).parents[1] / "dags")
+os.environ["AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY"] = "0"
 
 from airflow_provider_videos.api.requests import Endpoint
 
@@ -79,8 +81,7 @@ def connect_to(monkeypatch: pytest.MonkeyPatch) -> Callable[[Emulator], None]:
     """Point the connection `videos_default` to a server."""
 
     def connect_to(emulator: Emulator) -> None:
-        fields = {"conn_type": "videos", "host": emulator.base_url, "password": emulator.api_key}
-        monkeypatch.setenv("AIRFLOW_CONN_VIDEOS_DEFAULT", json.dumps(fields))
+        monkeypatch.setenv("AIRFLOW_CONN_VIDEOS_DEFAULT", emulator.airflow_connection)
 
     return connect_to
 

@@ -21,8 +21,8 @@ from airflow_provider_videos.api.retry import Backoff
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
-    from airflow_provider_videos.api.models import Video, VideoDeleted
-    from airflow_provider_videos.api.requests import Endpoint, Operation, Reference
+    from airflow_provider_videos.api.models import Character, Video, VideoDeleted
+    from airflow_provider_videos.api.requests import Endpoint, Operation, Reference, Upload
 
 T = TypeVar("T")
 Chunks = TypeVar("Chunks")
@@ -120,6 +120,7 @@ class VideosClient:
         seconds: str | int | None = None,
         size: str | None = None,
         input_reference: Reference | None = None,
+        characters: Sequence[str] | None = None,
         extra_body: Mapping[str, Any] | None = None,
     ) -> Video:
         """
@@ -130,6 +131,7 @@ class VideosClient:
         :param seconds: its length.
         :param size: width x height in pixels, such as ``1280x720``.
         :param input_reference: the image it starts from.
+        :param characters: the ids of the characters in it, at most two in the contract.
         :param extra_body: further fields of any name; they override the others.
         :raises OutcomeUnknown: if the video may have been bought but the answer is lost.
         """
@@ -141,6 +143,7 @@ class VideosClient:
                 seconds=seconds,
                 size=size,
                 input_reference=input_reference,
+                characters=characters,
                 extra_body=extra_body,
             )
         )
@@ -155,6 +158,55 @@ class VideosClient:
         :raises OutcomeUnknown: if the video may have been bought but the answer is lost.
         """
         return self._run(requests.remix(video_id, prompt, extra_body=extra_body))
+
+    def edit(self, video: str | Upload, prompt: str, *, extra_body: Mapping[str, Any] | None = None) -> Video:
+        """
+        Buy a changed version of a video.
+
+        :param video: the completed video's id, or a file.
+        :param prompt: what shall be different.
+        :param extra_body: further fields of any name; they override the others.
+        :raises OutcomeUnknown: if the video may have been bought but the answer is lost.
+        """
+        return self._run(requests.edit(video, prompt, extra_body=extra_body))
+
+    def extend(
+        self,
+        video: str | Upload,
+        prompt: str,
+        *,
+        seconds: str | int,
+        extra_body: Mapping[str, Any] | None = None,
+    ) -> Video:
+        """
+        Buy a longer version of a video.
+
+        :param video: the completed video's id, or a file.
+        :param prompt: what happens next.
+        :param seconds: how much is added; the new video's own ``seconds`` is the total.
+        :param extra_body: further fields of any name; they override the others.
+        :raises OutcomeUnknown: if the video may have been bought but the answer is lost.
+        """
+        operation = requests.extend(self.endpoint, video, prompt, seconds=seconds, extra_body=extra_body)
+        return self._run(operation)
+
+    def create_character(self, name: str, video: Upload) -> Character:
+        """
+        Make a character that videos can share.
+
+        :param name: what to call it, 1 to 80 characters in the contract.
+        :param video: a clip that shows it.
+        :raises OutcomeUnknown: if it may have been made but the answer is lost.
+        """
+        return self._run(requests.create_character(name, video))
+
+    def get_character(self, character_id: str) -> Character:
+        """
+        Ask for a character.
+
+        :param character_id: the id it was given when it was made.
+        """
+        return self._run(requests.get_character(character_id))
 
     def retrieve(self, video_id: str) -> Video:
         """
@@ -261,6 +313,7 @@ class AsyncVideosClient:
         seconds: str | int | None = None,
         size: str | None = None,
         input_reference: Reference | None = None,
+        characters: Sequence[str] | None = None,
         extra_body: Mapping[str, Any] | None = None,
     ) -> Video:
         """Buy a video, as :meth:`VideosClient.create` does."""
@@ -272,6 +325,7 @@ class AsyncVideosClient:
                 seconds=seconds,
                 size=size,
                 input_reference=input_reference,
+                characters=characters,
                 extra_body=extra_body,
             )
         )
@@ -281,6 +335,32 @@ class AsyncVideosClient:
     ) -> Video:
         """Buy a variation of a video, as :meth:`VideosClient.remix` does."""
         return await self._run(requests.remix(video_id, prompt, extra_body=extra_body))
+
+    async def edit(
+        self, video: str | Upload, prompt: str, *, extra_body: Mapping[str, Any] | None = None
+    ) -> Video:
+        """Buy a changed version of a video, as :meth:`VideosClient.edit` does."""
+        return await self._run(requests.edit(video, prompt, extra_body=extra_body))
+
+    async def extend(
+        self,
+        video: str | Upload,
+        prompt: str,
+        *,
+        seconds: str | int,
+        extra_body: Mapping[str, Any] | None = None,
+    ) -> Video:
+        """Buy a longer version of a video, as :meth:`VideosClient.extend` does."""
+        operation = requests.extend(self.endpoint, video, prompt, seconds=seconds, extra_body=extra_body)
+        return await self._run(operation)
+
+    async def create_character(self, name: str, video: Upload) -> Character:
+        """Make a character that videos can share, as :meth:`VideosClient.create_character` does."""
+        return await self._run(requests.create_character(name, video))
+
+    async def get_character(self, character_id: str) -> Character:
+        """Ask for a character, as :meth:`VideosClient.get_character` does."""
+        return await self._run(requests.get_character(character_id))
 
     async def retrieve(self, video_id: str) -> Video:
         """Ask for a video's state, as :meth:`VideosClient.retrieve` does."""

@@ -43,6 +43,15 @@ _PHASES = {
 }
 
 
+def phase_of(word: str | None) -> Phase:
+    """
+    Return what a status word means.
+
+    :param word: as any server writes it.
+    """
+    return _PHASES.get((word or "").strip().lower(), Phase.UNKNOWN)
+
+
 def _text(value: object) -> str | None:
     if isinstance(value, str):
         return value
@@ -146,7 +155,7 @@ class Video(_Answer):
     @property
     def phase(self) -> Phase:
         """What the status word means, the same for every server."""
-        return _PHASES.get((self.status or "").strip().lower(), Phase.UNKNOWN)
+        return phase_of(self.status)
 
     def contract(self) -> dict[str, Any]:
         """Return the contract's fields as a plain dict, for XCom: no unknown field, and so no URL."""
@@ -154,6 +163,19 @@ class Video(_Answer):
 
 
 _CONTRACT: dict[str, Any] = dict.fromkeys(Video.model_fields, True) | {"error": {"code", "message"}}
+
+
+class Character(_Answer):
+    """A figure that several videos can share."""
+
+    id: Annotated[str, BeforeValidator(_text), Field(min_length=1)]
+    """The server's id of it."""
+
+    name: _Text = None
+    """What it was called when it was made."""
+
+    created_at: _Time = None
+    """When that was, in unix seconds by the server's clock."""
 
 
 class VideoDeleted(_Answer):

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Literal, TypeVar
@@ -19,12 +20,13 @@ import httpx
 
 from airflow_provider_videos import __version__
 from airflow_provider_videos.api import responses
+from airflow_provider_videos.api.containers import ENOUGH_TO_TELL, IMAGES, VIDEOS, Container, sniff
 from airflow_provider_videos.api.errors import InvalidRequest
 from airflow_provider_videos.api.models import VideoDeleted
 from airflow_provider_videos.api.retry import Call
 
 if TYPE_CHECKING:
-    from airflow_provider_videos.api.models import Video, VideoPage
+    from airflow_provider_videos.api.models import Character, Video, VideoPage
 
 T = TypeVar("T")
 
@@ -119,16 +121,13 @@ def _origin(url: str) -> tuple[str, str, int | None]:
     return parts.scheme, parts.hostname or "", parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
-_IMAGES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
-
-
 @dataclass(frozen=True, slots=True)
 class Upload:
     """
     A file to send along.
 
     :param filename: the name the server is told.
-    :param content: the bytes, or a seekable binary file.
+    :param content: the bytes, or a seekable binary file, which is streamed.
     :param content_type: the media type.
     """
 
@@ -137,24 +136,40 @@ class Upload:
     content_type: str
 
     @classmethod
-    def image(cls, filename: str, content: bytes) -> Upload:
+    def image(cls, filename: str, content: bytes | BinaryIO) -> Upload:
         """
-        Make an upload of an image, its type read from its first bytes.
+        Make an upload of a JPEG, PNG or WebP image, its type read from its first bytes.
 
         :param filename: the name the server is told.
-        :param content: a whole JPEG, PNG or WebP file.
+        :param content: the bytes, or a seekable binary file.
         :raises InvalidRequest: if it is none of these.
         """
-        kind = next((kind for magic, kind in _IMAGES.items() if content.startswith(magic)), None)
-        if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-            kind = "image/webp"
-        if kind is None:
-            raise InvalidRequest(f"input_reference must be a JPEG, PNG or WebP image; {filename!r} is not")
-        return cls(filename, content, kind)
+        return cls._of(filename, content, IMAGES, "a JPEG, PNG or WebP image")
+
+    @classmethod
+    def video(cls, filename: str, content: bytes | BinaryIO) -> Upload:
+        """
+        Make an upload of an MP4, WebM or AVI video, its type read from its first bytes.
+
+        :param filename: the name the server is told.
+        :param content: the bytes, or a seekable binary file.
+        :raises InvalidRequest: if it is none of these.
+        """
+        return cls._of(filename, content, VIDEOS, "an MP4, WebM or AVI video")
+
+    @classmethod
+    def _of(
+        cls, filename: str, content: bytes | BinaryIO, kinds: AbstractSet[Container], wanted: str
+    ) -> Upload:
+        head = content[:ENOUGH_TO_TELL] if isinstance(content, bytes) else content.read(ENOUGH_TO_TELL)
+        container = sniff(head)
+        if container is None or container not in kinds:
+            raise InvalidRequest(f"{filename!r} must be {wanted}, and it is not")
+        return cls(filename, content, container.content_type)
 
     def data_url(self) -> str:
         """Return the whole file as a ``data:`` URL, for servers that take JSON only."""
-        content = self.content if isinstance(self.content, bytes) else self.content.read()
+        content = self.content if isinstance(self.content, bytes) else _rewound(self.content).read()
         return f"data:{self.content_type};base64,{base64.b64encode(content).decode()}"
 
 
@@ -230,9 +245,13 @@ def _as_text(value: object) -> str:
 
 
 def _part(upload: Upload) -> tuple[str, bytes | BinaryIO, str]:
-    if not isinstance(upload.content, bytes):
-        upload.content.seek(0)
-    return upload.filename, upload.content, upload.content_type
+    content = upload.content if isinstance(upload.content, bytes) else _rewound(upload.content)
+    return upload.filename, content, upload.content_type
+
+
+def _rewound(file: BinaryIO) -> BinaryIO:
+    file.seek(0)
+    return file
 
 
 def create(
@@ -243,17 +262,19 @@ def create(
     seconds: str | int | None = None,
     size: str | None = None,
     input_reference: Reference | None = None,
+    characters: Sequence[str] | None = None,
     extra_body: Mapping[str, Any] | None = None,
 ) -> Operation[Video]:
     """Build ``POST /videos``. The parameters are those of :meth:`VideosClient.create`."""
-    is_file = isinstance(input_reference, Upload)
-    # Only a file can travel as a part; a reference by id or URL is JSON in the contract.
-    as_json = endpoint.request_format == "json" or (input_reference is not None and not is_file)
+    by_reference = input_reference is not None and not isinstance(input_reference, Upload)
+    # A reference by id or URL is JSON in the contract.
+    as_json = endpoint.request_format == "json" or by_reference
     payload: dict[str, Any] = {
         "prompt": _checked_prompt(prompt),
         "model": model or endpoint.model,
         "seconds": _seconds(endpoint, seconds),
         "size": size,
+        "characters": [{"id": _checked_id(character)} for character in characters or ()],
     }
     files: dict[str, Upload] = {}
     if isinstance(input_reference, Upload) and not as_json:
@@ -284,6 +305,76 @@ def remix(video_id: str, prompt: str, *, extra_body: Mapping[str, Any] | None = 
         video_id=video_id,
         payload=_merged({"prompt": _checked_prompt(prompt)}, extra_body),
         read=responses.read_video,
+    )
+
+
+def edit(
+    video: str | Upload, prompt: str, *, extra_body: Mapping[str, Any] | None = None
+) -> Operation[Video]:
+    """Build ``POST /videos/edits``."""
+    return _derive("edit", "/videos/edits", video, {"prompt": _checked_prompt(prompt)}, extra_body)
+
+
+def extend(
+    endpoint: Endpoint,
+    video: str | Upload,
+    prompt: str,
+    *,
+    seconds: str | int,
+    extra_body: Mapping[str, Any] | None = None,
+) -> Operation[Video]:
+    """Build ``POST /videos/extensions``."""
+    payload = {"prompt": _checked_prompt(prompt), "seconds": _seconds(endpoint, seconds)}
+    return _derive("extend", "/videos/extensions", video, payload, extra_body)
+
+
+def _derive(
+    name: str,
+    path: str,
+    video: str | Upload,
+    payload: Mapping[str, Any],
+    extra_body: Mapping[str, Any] | None,
+) -> Operation[Video]:
+    """Build a purchase made from a video: the server's by its id as JSON, one of ours as a file part."""
+    by_id = {} if isinstance(video, Upload) else {"video": {"id": _checked_id(video)}}
+    return Operation(
+        name=name,
+        call=Call.BUY,
+        method="POST",
+        path=path,
+        video_id=None if isinstance(video, Upload) else video,
+        payload=_merged({**payload, **by_id}, extra_body),
+        files={"video": video} if isinstance(video, Upload) else {},
+        as_json=not isinstance(video, Upload),
+        read=responses.read_video,
+    )
+
+
+def create_character(name: str, video: Upload) -> Operation[Character]:
+    """Build ``POST /videos/characters``."""
+    if not isinstance(name, str) or not name.strip():
+        raise InvalidRequest("name must be a text of at least one character; it is empty")
+    return Operation(
+        name="create character",
+        # It costs what a purchase costs when it is repeated blindly: there would be two.
+        call=Call.BUY,
+        method="POST",
+        path="/videos/characters",
+        payload={"name": name},
+        files={"video": video},
+        as_json=False,
+        read=responses.read_character,
+    )
+
+
+def get_character(character_id: str) -> Operation[Character]:
+    """Build ``GET /videos/characters/{id}``."""
+    return Operation(
+        name="get character",
+        call=Call.READ,
+        method="GET",
+        path=f"/videos/characters/{quote(_checked_id(character_id), safe='')}",
+        read=responses.read_character,
     )
 
 
@@ -353,9 +444,13 @@ def list_models() -> Operation[list[str]]:
 
 
 def _video_path(video_id: str) -> str:
-    if not isinstance(video_id, str) or video_id.strip(". ") == "":
-        raise InvalidRequest(f"video_id must be the id a server gave to a video; got {video_id!r}")
-    return f"/videos/{quote(video_id, safe='')}"
+    return f"/videos/{quote(_checked_id(video_id), safe='')}"
+
+
+def _checked_id(given: str) -> str:
+    if not isinstance(given, str) or given.strip(". ") == "":
+        raise InvalidRequest(f"video_id must be the id a server gave to a video; got {given!r}")
+    return given
 
 
 def _checked_prompt(prompt: str) -> str:
@@ -377,5 +472,5 @@ def _seconds(endpoint: Endpoint, seconds: str | int | None) -> str | int | None:
 
 def _merged(payload: Mapping[str, Any], extra_body: Mapping[str, Any] | None) -> dict[str, Any]:
     # A template that renders to nothing is an unset field, and an unset field is never sent.
-    given = {name: value for name, value in payload.items() if value not in (None, "")}
+    given = {name: value for name, value in payload.items() if value not in (None, "", [])}
     return given | {name: value for name, value in (extra_body or {}).items() if value is not None}

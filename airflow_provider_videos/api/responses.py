@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from airflow_provider_videos.api.errors import (
     AnswerError,
@@ -20,13 +20,15 @@ from airflow_provider_videos.api.errors import (
     Unauthorized,
     Unreadable,
 )
-from airflow_provider_videos.api.models import Video, VideoPage
+from airflow_provider_videos.api.models import Character, Video, VideoPage
 from airflow_provider_videos.api.retry import Event, Outcome, parse_retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import httpx
+
+Model = TypeVar("Model", bound=BaseModel)
 
 _QUOTED = 500
 _SHORTEST_SECRET = 6
@@ -36,7 +38,12 @@ _NEED_NO_VIDEO = {"create", "list", "list models"}
 
 def read_video(response: httpx.Response) -> Video:
     """Read an answer that is a video."""
-    return _video(_json(response)) or _unreadable(response, "a video with an id")
+    return _parsed(Video, _json(response)) or _unreadable(response, "a video with an id")
+
+
+def read_character(response: httpx.Response) -> Character:
+    """Read an answer that is a character."""
+    return _parsed(Character, _json(response)) or _unreadable(response, "a character with an id")
 
 
 def find_ended_video(response: httpx.Response) -> Video | None:
@@ -47,7 +54,7 @@ def find_ended_video(response: httpx.Response) -> Video | None:
     inside ``error.message``.
     """
     body = _try_json(response.text)
-    video = _video(body) or _video(_try_json(_envelope(body).message))
+    video = _parsed(Video, body) or _parsed(Video, _try_json(_envelope(body).message))
     return video if video and video.phase.is_final else None
 
 
@@ -163,9 +170,9 @@ def _code(value: object) -> str | None:
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
 
 
-def _video(body: object) -> Video | None:
+def _parsed(kind: type[Model], body: object) -> Model | None:
     try:
-        return Video.model_validate(body)
+        return kind.model_validate(body)
     except ValidationError:
         return None
 

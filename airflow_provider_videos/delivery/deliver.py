@@ -6,9 +6,9 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_provider_videos.api.containers import ENOUGH_TO_TELL, Container, sniff
 from airflow_provider_videos.api.errors import DeliveryError
 from airflow_provider_videos.api.responses import quoted
-from airflow_provider_videos.delivery.containers import ENOUGH_TO_TELL, Container, sniff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_s3 import S3Client
 
-    from airflow_provider_videos.delivery.containers import Container
+    from airflow_provider_videos.api.containers import Container
     from airflow_provider_videos.delivery.sinks import Sink
 
 _LONGEST_NAME = 200

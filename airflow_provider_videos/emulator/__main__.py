@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import shlex
 import signal
@@ -32,11 +31,10 @@ def _arguments() -> argparse.Namespace:
 
 
 def _greeting(emulator: Emulator) -> str:
-    connection = {"conn_type": "videos", "host": emulator.base_url, "password": emulator.api_key}
     return (
         f"base URL  {emulator.base_url}\n"
         f"API key   {emulator.api_key}\n"
-        f"export AIRFLOW_CONN_VIDEOS_DEFAULT={shlex.quote(json.dumps(connection))}\n"
+        f"export AIRFLOW_CONN_VIDEOS_DEFAULT={shlex.quote(emulator.airflow_connection)}\n"
     )
 
 

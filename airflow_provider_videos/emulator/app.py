@@ -97,6 +97,7 @@ class Application:
         if scope["path"].startswith(CONTROL):
             await (await self._respond(request, found))(scope, receive, send)
             return
+        self._state.clock.tick()
         exchange = self._exchange(scope, found)
         self._state.record.note(exchange)
         answering = await self._answering(request, found)

@@ -30,16 +30,25 @@ class Clock:
         with self._lock:
             self._ahead += seconds
 
+    def tick(self) -> None:
+        """Take note of a request; the real time passes by itself."""
+
 
 class ManualClock(Clock):
     """
-    A clock that stands still until it is turned by hand.
+    A clock that stands still until it is turned by hand, or by requests.
 
     :param start: the unix time it shows at first; by default the present second.
+    :param per_request: by how many seconds each request turns it, before it is looked at.
     """
 
-    def __init__(self, start: float | None = None) -> None:
+    def __init__(self, start: float | None = None, *, per_request: float = 0.0) -> None:
         super().__init__(float(int(time.time())) if start is None else start)
+        self.per_request = per_request
+
+    def tick(self) -> None:
+        """Turn by what a request is worth."""
+        self.advance(self.per_request)
 
     def now(self) -> float:
         """Unix seconds."""

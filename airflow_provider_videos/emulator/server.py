@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Self
 
 from airflow_provider_videos.emulator.app import Application
@@ -100,6 +101,11 @@ class Emulator:
     def api_key(self) -> str | None:
         """The key it asks for."""
         return self._state.api_key
+
+    @property
+    def airflow_connection(self) -> str:
+        """The connection to it, as the value of an ``AIRFLOW_CONN_...`` variable."""
+        return json.dumps({"conn_type": "videos", "host": self.base_url, "password": self.api_key})
 
     @property
     def record(self) -> Record:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection
 
     from airflow_provider_videos.api.client import Content
-    from airflow_provider_videos.api.models import Video, VideoDeleted
+    from airflow_provider_videos.api.models import Character, Video, VideoDeleted
+    from airflow_provider_videos.api.requests import Upload
 
 Choice = TypeVar("Choice", bound=str)
 
@@ -93,6 +94,22 @@ class VideosHook(BaseHook):
     def remix(self, video_id: str, prompt: str, **fields: Any) -> Video:
         """Buy a variation of a video: see :meth:`.VideosClient.remix`."""
         return self._client.remix(video_id, prompt, **fields)
+
+    def edit(self, video: str | Upload, prompt: str, **fields: Any) -> Video:
+        """Buy a changed version of a video: see :meth:`.VideosClient.edit`."""
+        return self._client.edit(video, prompt, **fields)
+
+    def extend(self, video: str | Upload, prompt: str, **fields: Any) -> Video:
+        """Buy a longer version of a video: see :meth:`.VideosClient.extend`."""
+        return self._client.extend(video, prompt, **fields)
+
+    def create_character(self, name: str, video: Upload) -> Character:
+        """Make a character that videos can share: see :meth:`.VideosClient.create_character`."""
+        return self._client.create_character(name, video)
+
+    def get_character(self, character_id: str) -> Character:
+        """Ask for a character: see :meth:`.VideosClient.get_character`."""
+        return self._client.get_character(character_id)
 
     def retrieve(self, video_id: str) -> Video:
         """Ask for a video's state: see :meth:`.VideosClient.retrieve`."""

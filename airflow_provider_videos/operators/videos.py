@@ -7,9 +7,13 @@ wait, or of the download, can never buy a second video.
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from datetime import timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
@@ -17,13 +21,15 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow_provider_videos.api.errors import InvalidRequest, OutcomeUnknown
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from airflow.sdk import Context
     from mypy_boto3_s3 import S3Client
 
     from airflow_provider_videos.api.client import VideosClient
-    from airflow_provider_videos.api.models import Video
-    from airflow_provider_videos.api.requests import Reference
-    from airflow_provider_videos.delivery.containers import Container
+    from airflow_provider_videos.api.containers import Container
+    from airflow_provider_videos.api.models import Phase, Video
+    from airflow_provider_videos.api.requests import Reference, Upload
     from airflow_provider_videos.delivery.sinks import Sink
 
 
@@ -73,6 +79,7 @@ class VideoCreateOperator(_SubmitOperator):
     :param size: width x height in pixels, such as ``1280x720``. (templated)
     :param input_reference: the image the video starts from: a local path, a URI that Airflow's object storage
         can open, or the contract's ``{"file_id": ...}`` or ``{"image_url": ...}``. (templated)
+    :param characters: the ids of the characters in it. (templated)
     :param extra_body: further fields of any name, such as ``{"seed": 7}``; they override the others.
         (templated)
     :param videos_conn_id: the connection to the server. (templated)
@@ -86,6 +93,7 @@ class VideoCreateOperator(_SubmitOperator):
         "seconds",
         "size",
         "input_reference",
+        "characters",
         "extra_body",
         "videos_conn_id",
     )
@@ -98,6 +106,7 @@ class VideoCreateOperator(_SubmitOperator):
         seconds: str | int | None = None,
         size: str | None = None,
         input_reference: str | Mapping[str, Any] | None = None,
+        characters: Sequence[str] | None = None,
         extra_body: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -107,17 +116,20 @@ class VideoCreateOperator(_SubmitOperator):
         self.seconds = seconds
         self.size = size
         self.input_reference = input_reference
+        self.characters = characters
         self.extra_body = extra_body
 
     def _buy(self, client: VideosClient) -> Video:
-        return client.create(
-            self.prompt,
-            model=self.model,
-            seconds=self.seconds,
-            size=self.size,
-            input_reference=_opened(self.input_reference),
-            extra_body=self.extra_body,
-        )
+        with _reference(self.input_reference) as reference:
+            return client.create(
+                self.prompt,
+                model=self.model,
+                seconds=self.seconds,
+                size=self.size,
+                input_reference=reference,
+                characters=self.characters,
+                extra_body=self.extra_body,
+            )
 
 
 class VideoRemixOperator(_SubmitOperator):
@@ -146,6 +158,95 @@ class VideoRemixOperator(_SubmitOperator):
 
     def _buy(self, client: VideosClient) -> Video:
         return client.remix(self.video_id, self.prompt, extra_body=self.extra_body)
+
+
+class _DeriveOperator(_SubmitOperator, ABC):
+    """What edit and extend share: they start from one of the server's videos, or from a file."""
+
+    def __init__(
+        self,
+        *,
+        prompt: str,
+        video_id: str | None = None,
+        video: str | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.prompt = prompt
+        self.video_id = video_id
+        self.video = video
+        self.extra_body = extra_body
+
+    @contextmanager
+    def _source(self) -> Iterator[str | Upload]:
+        if bool(self.video_id) == bool(self.video):
+            raise InvalidRequest("give either video_id, a video of the server, or video, a file")
+        if self.video_id:
+            yield self.video_id
+        else:
+            from airflow_provider_videos.api.requests import Upload
+
+            with _opened("video", self.video or "") as (name, file):
+                yield Upload.video(name, file)
+
+
+class VideoEditOperator(_DeriveOperator):
+    """
+    Buy a changed version of a video and return its id; nothing is waited for.
+
+    A retry of the task returns the id that its first try has bought.
+
+    :param prompt: what shall be different. (templated)
+    :param video_id: the completed video to start from. (templated)
+    :param video: a file to start from instead: a local path or a URI that Airflow's object storage can open.
+        (templated)
+    :param extra_body: further fields of any name; they override the others. (templated)
+    :param videos_conn_id: the connection to the server. (templated)
+    :raises AirflowFailException: if the request is wrong, or if the video may have been bought but the answer
+        was lost: neither is retried.
+    """
+
+    template_fields: Sequence[str] = ("prompt", "video_id", "video", "extra_body", "videos_conn_id")
+
+    def _buy(self, client: VideosClient) -> Video:
+        with self._source() as source:
+            return client.edit(source, self.prompt, extra_body=self.extra_body)
+
+
+class VideoExtendOperator(_DeriveOperator):
+    """
+    Buy a longer version of a video and return its id; nothing is waited for.
+
+    A retry of the task returns the id that its first try has bought.
+
+    :param prompt: what happens next. (templated)
+    :param seconds: how many seconds are added; the new video's own ``seconds`` is the total. (templated)
+    :param video_id: the completed video to start from. (templated)
+    :param video: a file to start from instead: a local path or a URI that Airflow's object storage can open.
+        (templated)
+    :param extra_body: further fields of any name; they override the others. (templated)
+    :param videos_conn_id: the connection to the server. (templated)
+    :raises AirflowFailException: if the request is wrong, or if the video may have been bought but the answer
+        was lost: neither is retried.
+    """
+
+    template_fields: Sequence[str] = (
+        "prompt",
+        "seconds",
+        "video_id",
+        "video",
+        "extra_body",
+        "videos_conn_id",
+    )
+
+    def __init__(self, *, seconds: str | int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.seconds = seconds
+
+    def _buy(self, client: VideosClient) -> Video:
+        with self._source() as source:
+            return client.extend(source, self.prompt, seconds=self.seconds, extra_body=self.extra_body)
 
 
 class VideoDownloadOperator(_VideosOperator):
@@ -248,15 +349,103 @@ class VideoDeleteOperator(_VideosOperator):
         return {"video_id": self.video_id, "deleted": answer.deleted}
 
 
-def _opened(reference: str | Mapping[str, Any] | None) -> Reference | None:
-    if not reference or isinstance(reference, Mapping):
-        return reference or None
-    from airflow.sdk import ObjectStoragePath
+class VideoListOperator(_VideosOperator):
+    """
+    List the server's videos, for mapped tasks.
 
+    Returns a list of dicts with the contract's fields, as the server orders them.
+
+    :param status: only videos whose status means the same as this word, such as ``completed`` or ``failed``,
+        or as one of a list of them. (templated)
+    :param model: only videos of this model. (templated)
+    :param older_than: only videos created longer ago than this, a ``timedelta`` or seconds.
+    :param newer_than: only videos created less long ago than this, a ``timedelta`` or seconds.
+    :param order: ``asc`` or ``desc``, by creation; the server's own order if not given. (templated)
+    :param max_videos: the most videos to return; all of them if not given. They travel as one XCom.
+    :param videos_conn_id: the connection to the server. (templated)
+    """
+
+    template_fields: Sequence[str] = ("status", "model", "order", "videos_conn_id")
+
+    def __init__(
+        self,
+        *,
+        status: str | Sequence[str] | None = None,
+        model: str | None = None,
+        older_than: timedelta | float | None = None,
+        newer_than: timedelta | float | None = None,
+        order: str | None = None,
+        max_videos: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.status = status
+        self.model = model
+        self.older_than = older_than
+        self.newer_than = newer_than
+        self.order = order
+        self.max_videos = max_videos
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:  # noqa: ARG002 - Airflow's signature
+        """Go through the list and return what was asked for."""
+        with self._connect() as client:
+            chosen = filter(self._filter(), client.list(order=self.order or None))
+            return [video.contract() for video in islice(chosen, self.max_videos)]
+
+    def _filter(self) -> Callable[[Video], bool]:
+        phases = self._phases()
+        newest, oldest = _ago(self.older_than, 0), _ago(self.newer_than, float("inf"))
+
+        def wanted(video: Video) -> bool:
+            in_time = (self.older_than, self.newer_than) == (None, None) or (
+                video.created_at is not None and oldest < video.created_at <= newest
+            )
+            return (
+                in_time
+                and (phases is None or video.phase in phases)
+                and self.model in {None, "", video.model}
+            )
+
+        return wanted
+
+    def _phases(self) -> set[Phase] | None:
+        from airflow_provider_videos.api.models import Phase, phase_of
+
+        if not self.status:
+            return None
+        words = [self.status] if isinstance(self.status, str) else self.status
+        strange = [word for word in words if phase_of(word) is Phase.UNKNOWN]
+        if strange:
+            raise InvalidRequest(
+                f"status must be a word such as queued or completed; got {', '.join(strange)}"
+            )
+        return {phase_of(word) for word in words}
+
+
+def _ago(age: timedelta | float | None, default: float) -> float:
+    seconds = age.total_seconds() if isinstance(age, timedelta) else age
+    return time.time() - (default if seconds is None else seconds)
+
+
+@contextmanager
+def _reference(reference: str | Mapping[str, Any] | None) -> Iterator[Reference | None]:
+    if not reference or isinstance(reference, Mapping):
+        yield reference or None
+        return
     from airflow_provider_videos.api.requests import Upload
 
-    path = ObjectStoragePath(reference)
+    with _opened("input_reference", reference) as (name, file):
+        yield Upload.image(name, file)
+
+
+@contextmanager
+def _opened(parameter: str, path: str) -> Iterator[tuple[str, BinaryIO]]:
+    from airflow.sdk import ObjectStoragePath
+
+    location = ObjectStoragePath(path)
     try:
-        return Upload.image(path.name, path.read_bytes())
-    except OSError as error:
-        raise InvalidRequest(f"input_reference {reference!r} cannot be read: {error}") from error
+        file = location.open("rb")  # type: ignore[no-untyped-call] # Airflow's method has no types
+    except (OSError, ValueError, ImportError) as error:
+        raise InvalidRequest(f"{parameter} {path!r} cannot be read: {error}") from error
+    with file:
+        yield location.name, file

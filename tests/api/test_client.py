@@ -78,6 +78,58 @@ def test_remix_makes_a_video_of_a_video(client, videos_emulator):
     assert second.remixed_from_video_id == first.id
 
 
+class TestDerived:
+    @pytest.fixture
+    def completed(self, client, videos_emulator) -> str:
+        video_id = client.create("A boat", size="1280x720", seconds=4).id
+        videos_emulator.clock.advance(60)
+        return video_id
+
+    @pytest.fixture
+    def clip(self, client, completed) -> bytes:
+        with client.download_content(completed) as content:
+            return b"".join(content.chunks)
+
+    def test_edit_by_id_is_json(self, client, videos_emulator, completed):
+        client.edit(completed, "The boat is red", extra_body={"seed": 7})
+        assert videos_emulator.purchases[-1].fields == {
+            "prompt": "The boat is red",
+            "video": {"id": completed},
+            "seed": 7,
+        }
+
+    def test_extend_by_id_returns_the_total(self, client, completed):
+        assert client.extend(completed, "It sails on", seconds="8").seconds == "12"
+
+    @pytest.mark.parametrize("open_file", [bytes, io.BytesIO])
+    def test_edit_and_extend_take_a_file_and_send_it_whole_again(
+        self, client, videos_emulator, clip, open_file
+    ):
+        upload = Upload.video("clip.mp4", open_file(clip))
+        videos_emulator.inject(Fault(Answer(status=429), operation="edit"))
+        edited = client.edit(upload, "The boat is red")
+        extended = client.extend(upload, "It sails on", seconds=4)
+        assert (edited.size, extended.seconds) == ("1280x720", "8")
+        sizes = {purchase.fields["video"]["size"] for purchase in videos_emulator.purchases[1:]}
+        assert sizes == {len(clip)}
+
+    @pytest.mark.parametrize("request_format", ["multipart", "json"])
+    def test_characters_are_made_asked_for_and_cast(
+        self, connect, endpoint, videos_emulator, clip, request_format
+    ):
+        client = connect(replace(endpoint, request_format=request_format))
+        made = client.create_character("Captain", Upload.video("clip.mp4", clip))
+        assert client.get_character(made.id) == made
+        assert made.name == "Captain"
+        client.create("A boat and its captain", characters=[made.id])
+        with pytest.raises(errors.NotFound):
+            client.create("A boat and its captain", characters=["char_unknown"])
+
+    def test_a_character_without_a_name_is_refused(self, client, clip):
+        with pytest.raises(errors.InvalidRequest, match="name"):
+            client.create_character(" ", Upload.video("clip.mp4", clip))
+
+
 @pytest.mark.parametrize(("order", "limit"), [("asc", 2), ("desc", 3), ("asc", None)])
 def test_the_list_pages_by_itself(client, videos_emulator, order, limit):
     bought = []
@@ -327,5 +379,5 @@ class TestEndpoint:
 
 
 def test_an_image_is_known_by_its_bytes():
-    with pytest.raises(errors.InvalidRequest, match=r"JPEG, PNG or WebP.*notes\.txt"):
+    with pytest.raises(errors.InvalidRequest, match=r"notes\.txt.*JPEG, PNG or WebP"):
         Upload.image("notes.txt", b"hello")

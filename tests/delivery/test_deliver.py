@@ -7,8 +7,8 @@ import stat
 import pytest
 
 from airflow_provider_videos.api.client import Content
+from airflow_provider_videos.api.containers import AVI, JPEG, MP4, PNG, WEBM, WEBP, sniff
 from airflow_provider_videos.api.errors import DeliveryError, InvalidRequest
-from airflow_provider_videos.delivery.containers import AVI, JPEG, MP4, PNG, WEBM, WEBP, sniff
 from airflow_provider_videos.delivery.deliver import deliver
 from airflow_provider_videos.delivery.destinations import Destination
 from airflow_provider_videos.delivery.sinks import LocalFile, S3Object

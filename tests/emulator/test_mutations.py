@@ -1,4 +1,4 @@
-"""Thirty wrong answers: each is caught by the contract's checks, so the checks can fail."""
+"""Forty wrong answers: each is caught by the contract's checks, so the checks can fail."""
 
 from __future__ import annotations
 

@@ -132,6 +132,24 @@ def test_clocks() -> None:
     assert manual.now() == 6.5
 
 
+def test_requests_can_turn_the_clock() -> None:
+    clock = ManualClock(1_000_000, per_request=5)
+    with Emulator(api_key=None, clock=clock) as emulator:
+        bought = httpx.post(f"{emulator.base_url}/videos", json={"prompt": "A boat"}).json()
+        assert bought["created_at"] == 1_000_005
+        httpx.get(f"{emulator.base_url}/models")
+        assert clock.now() == 1_000_010
+
+
+def test_the_connection_is_one_airflow_reads() -> None:
+    with Emulator(api_key="k") as emulator:
+        assert json.loads(emulator.airflow_connection) == {
+            "conn_type": "videos",
+            "host": emulator.base_url,
+            "password": "k",
+        }
+
+
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(package, "EXTRA", ("a_module_nobody_has",))
 

@@ -7,9 +7,11 @@ import io
 from datetime import timedelta
 from typing import ClassVar
 
+import fsspec
 import pytest
 from airflow.sdk import DAG, task, task_group
 from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.io import attach
 from PIL import Image
 
 from airflow_provider_videos.api.client import VideosClient
@@ -19,6 +21,9 @@ from airflow_provider_videos.operators.videos import (
     VideoCreateOperator,
     VideoDeleteOperator,
     VideoDownloadOperator,
+    VideoEditOperator,
+    VideoExtendOperator,
+    VideoListOperator,
     VideoRemixOperator,
 )
 from airflow_provider_videos.sensors.videos import VideoSensor
@@ -89,11 +94,9 @@ class TestCreate:
         assert "image/png" in str(videos_emulator.purchases[0].fields["input_reference"])
 
     def test_a_reference_image_comes_from_object_storage(self, run, videos_emulator):
-        import fsspec
-
         file = io.BytesIO()
         Image.new("RGB", (1280, 720), "teal").save(file, "WEBP")
-        fsspec.filesystem("memory").pipe("/frames/first.webp", file.getvalue())
+        attach("memory", fs=fsspec.filesystem("memory")).fs.pipe("/frames/first.webp", file.getvalue())
         reference = "memory://frames/first.webp"
         ran = run(VideoCreateOperator, prompt="A boat", size="1280x720", input_reference=reference)
         assert ran.state == "success"
@@ -149,6 +152,111 @@ def test_remix_returns_the_new_id(run, videos_emulator, completed):
     ran = run(VideoRemixOperator, video_id=completed, prompt="The boat is red")
     assert ran.xcoms["return_value"] == videos_emulator.purchases[-1].video_id != completed
     assert ran.xcoms["video"]["remixed_from_video_id"] == completed
+
+
+@pytest.fixture
+def clip(completed, endpoint, tmp_path):
+    """A real video file."""
+    path = tmp_path / "clip.mp4"
+    with VideosClient(endpoint) as client, client.download_content(completed) as content:
+        path.write_bytes(b"".join(content.chunks))
+    return path
+
+
+class TestEditAndExtend:
+    def test_edit_starts_from_a_video_of_the_server(self, run, videos_emulator, completed):
+        ran = run(VideoEditOperator, video_id=completed, prompt="The boat is red")
+        purchase = videos_emulator.purchases[-1]
+        assert ran.xcoms["return_value"] == purchase.video_id
+        assert purchase.operation == "edit"
+        assert purchase.fields == {"prompt": "The boat is red", "video": {"id": completed}}
+
+    def test_extend_returns_the_total_length(self, run, videos_emulator, completed):
+        ran = run(VideoExtendOperator, video_id=completed, prompt="It sails on", seconds=8)
+        assert videos_emulator.purchases[-1].operation == "extend"
+        assert ran.xcoms["video"]["seconds"] == "12"
+
+    @pytest.mark.parametrize("form", ["{path}", "file://{path}"])
+    @pytest.mark.parametrize(
+        ("operator", "options"), [(VideoEditOperator, {}), (VideoExtendOperator, {"seconds": "4"})]
+    )
+    def test_either_starts_from_a_file(self, run, videos_emulator, clip, form, operator, options):
+        ran = run(operator, video=form.format(path=clip), prompt="The boat is red", **options)
+        assert ran.state == "success"
+        sent = videos_emulator.purchases[-1].fields["video"]
+        assert sent["sha256"] == hashlib.sha256(clip.read_bytes()).hexdigest()
+        assert sent["content_type"] == "video/mp4"
+
+    @pytest.mark.parametrize(
+        ("source", "words"),
+        [
+            ({}, "either video_id"),
+            ({"video_id": "v", "video": "/clip.mp4"}, "either video_id"),
+            ({"video": "/nowhere/clip.mp4"}, "/nowhere/clip.mp4"),
+            ({"video": __file__}, "MP4, WebM or AVI"),
+        ],
+    )
+    def test_a_source_that_is_none_fails_before_anything_is_sent(self, run, videos_emulator, source, words):
+        assert run(VideoEditOperator, prompt="Red", **source).state == "failed"
+        assert words in str(run.errors[0])
+        assert videos_emulator.record.connections == 0
+
+    def test_a_lost_answer_is_not_bought_again(self, run, videos_emulator, completed):
+        videos_emulator.inject(Fault(Drop(accepted=True), operation="extend"))
+        run(VideoExtendOperator, video_id=completed, prompt="On", seconds=4, retries=2)
+        assert [purchase.operation for purchase in videos_emulator.purchases] == ["create", "extend"]
+
+
+class TestList:
+    @pytest.fixture
+    def shelf(self, endpoint, videos_emulator):
+        """Four videos: old and completed, old and failed, new and completed, new and of another model."""
+        with VideosClient(endpoint) as client:
+            videos_emulator.clock.advance(-7200)
+            old = client.create("Old", model="emulated-1").id
+            failed = client.create("Old [fail]", model="emulated-1").id
+            videos_emulator.clock.advance(7100)
+            new = client.create("New", model="emulated-1").id
+            other = client.create("New", model="emulated-1-pro").id
+            videos_emulator.clock.advance(100)
+        return {old: "old", failed: "failed", new: "new", other: "other"}
+
+    @pytest.mark.parametrize(
+        ("options", "found"),
+        [
+            ({}, "other new failed old"),
+            ({"order": "asc"}, "old failed new other"),
+            ({"status": "completed"}, "other new old"),
+            ({"status": "{{ 'succeeded' }}"}, "other new old"),
+            ({"status": ["failed", "cancelled"]}, "failed"),
+            ({"model": "emulated-1-pro"}, "other"),
+            ({"older_than": timedelta(hours=1)}, "failed old"),
+            ({"newer_than": 3600}, "other new"),
+            ({"older_than": 50, "newer_than": 3600, "model": "emulated-1"}, "new"),
+            ({"max_videos": 2}, "other new"),
+            ({"status": "queued"}, ""),
+        ],
+    )
+    def test_it_returns_what_was_asked_for(self, run, shelf, options, found):
+        ran = run(VideoListOperator, **options)
+        videos = ran.xcoms.get("return_value", [])
+        assert [shelf[video["id"]] for video in videos] == found.split()
+        assert all("object" not in video for video in videos)
+
+    def test_a_word_no_server_uses_is_refused(self, run):
+        run(VideoListOperator, status="finnished", retries=0)
+        assert "finnished" in str(run.errors[0])
+
+    def test_it_feeds_mapped_tasks(self, run_dag, shelf, videos_emulator):
+        with DAG("tidy", schedule=None) as dag:
+            found = VideoListOperator(task_id="list", status="failed")
+            VideoDeleteOperator.partial(task_id="delete").expand(
+                video_id=found.output.map(lambda video: video["id"])
+            )
+        ran = run_dag(dag)
+        (failed,) = [video_id for video_id, name in shelf.items() if name == "failed"]
+        assert ran["delete[0]"].xcoms["return_value"] == {"video_id": failed, "deleted": True}
+        assert "delete[1]" not in ran
 
 
 class TestDownload:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,11 +43,10 @@ def object_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectS
 def airflow(
     tmp_path_factory: pytest.TempPathFactory, emulator: Emulator, object_storage: ObjectStorage
 ) -> Iterator[Airflow]:
-    connection = {"conn_type": "videos", "host": emulator.base_url, "password": emulator.api_key}
     with Airflow(
         tmp_path_factory.mktemp("airflow"),
         ROOT / "dags",
-        connections={"videos_default": json.dumps(connection)},
+        connections={"videos_default": emulator.airflow_connection},
         env=object_storage.client_env,
     ) as airflow:
         yield airflow

@@ -168,3 +168,29 @@ def test_airflow_lists_the_provider_and_its_connection_type(airflow: Airflow) ->
     hooks = json.loads(airflow_cli(airflow, "providers", "hooks", "-o", "json"))
     assert "airflow-provider-videos" in [provider["package_name"] for provider in listed]
     assert "videos" in [hook["connection_type"] for hook in hooks]
+
+
+def seconds(path: Path) -> float:
+    with av.open(str(path)) as container:
+        return float(container.duration or 0) / av.time_base
+
+
+def test_a_clip_is_extended(airflow: Airflow, emulator: Emulator, tmp_path: Path) -> None:
+    emulator.record.clear()
+    run = airflow.rest.trigger("example_extend_clip", {"destination": f"{tmp_path}/"})
+    assert run.wait() == "success"
+    (film,) = tmp_path.iterdir()
+    assert seconds(film) == pytest.approx(8, abs=0.1)
+    assert [purchase.operation for purchase in emulator.purchases] == ["create", "extend"]
+
+
+def test_a_clip_is_edited_once_for_each_change(airflow: Airflow, emulator: Emulator, tmp_path: Path) -> None:
+    emulator.record.clear()
+    run = airflow.rest.trigger(
+        "example_edit_clips", {"destination": f"{tmp_path}/", "changes": ["It snows", "It rains"]}
+    )
+    assert run.wait() == "success"
+    assert sorted(run.xcom("version.download_version", "return_value", n)["uri"] for n in range(2)) == sorted(
+        path.as_uri() for path in tmp_path.iterdir()
+    )
+    assert [purchase.operation for purchase in emulator.purchases] == ["create", "edit", "edit"]

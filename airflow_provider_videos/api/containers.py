@@ -27,6 +27,9 @@ WEBP = Container("WebP", "image/webp", "webp")
 JPEG = Container("JPEG", "image/jpeg", "jpg")
 PNG = Container("PNG", "image/png", "png")
 
+IMAGES = frozenset({WEBP, JPEG, PNG})
+VIDEOS = frozenset({MP4, AVI, WEBM})
+
 ENOUGH_TO_TELL = 12
 """How many bytes :func:`sniff` needs."""
 

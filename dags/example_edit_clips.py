@@ -1,0 +1,77 @@
+"""
+Several versions of one clip: buy it once, edit it once for each change, deliver every version.
+
+Each version is a mapped task group: it waits and downloads on its own. It needs a connection
+``videos_default`` to a server that can edit videos.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Param, task, task_group
+
+from airflow_provider_videos.operators.videos import (
+    VideoCreateOperator,
+    VideoDownloadOperator,
+    VideoEditOperator,
+)
+from airflow_provider_videos.sensors.videos import VideoSensor
+
+with DAG(
+    dag_id="example_edit_clips",
+    schedule=None,
+    catchup=False,
+    tags=["example", "videos"],
+    doc_md=__doc__,
+    params={
+        "prompt": Param("A paper boat on a quiet lake", type="string", minLength=1, title="Prompt"),
+        "changes": Param(
+            ["It snows", "It is night, and the boat carries a lantern"],
+            type="array",
+            items={"type": "string"},
+            minItems=1,
+            title="Changes",
+            description="One version is made for each.",
+        ),
+        "destination": Param(
+            "/tmp/videos/",  # noqa: S108 - a default to be overridden
+            type="string",
+            pattern="/$",
+            title="Folder",
+            description="A folder: a path, file:///path/ or s3://bucket/path/, ending in /.",
+        ),
+    },
+) as dag:
+    clip = VideoCreateOperator(task_id="create_clip", prompt="{{ params.prompt }}", seconds="4")
+    clip_ready = VideoSensor(
+        task_id="wait_for_clip", video_id=clip.output, poke_interval=5, timeout=3600, deferrable=True
+    )
+
+    @task
+    def changes(params: dict[str, list[str]] | None = None) -> list[str]:
+        """Return the changes the run was asked for, one mapped group each."""
+        return (params or {})["changes"]
+
+    @task_group
+    def version(change: str) -> None:
+        """Edit the clip, wait for it and deliver it."""
+        edited = VideoEditOperator(
+            task_id="edit_clip",
+            video_id=clip_ready.output,
+            prompt=change,
+            map_index_template="{{ task.prompt }}",
+        )
+        ready = VideoSensor(
+            task_id="wait_for_version",
+            video_id=edited.output,
+            poke_interval=5,
+            timeout=3600,
+            deferrable=True,
+        )
+        VideoDownloadOperator(
+            task_id="download_version",
+            video_id=ready.output,
+            destination="{{ params.destination }}",
+            retries=3,
+        )
+
+    version.expand(change=changes())

@@ -1,0 +1,50 @@
+"""
+Make a clip longer: buy a clip, extend it, deliver the whole.
+
+It needs a connection ``videos_default`` to a server that can extend videos.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Param
+
+from airflow_provider_videos.operators.videos import (
+    VideoCreateOperator,
+    VideoDownloadOperator,
+    VideoExtendOperator,
+)
+from airflow_provider_videos.sensors.videos import VideoSensor
+
+with DAG(
+    dag_id="example_extend_clip",
+    schedule=None,
+    catchup=False,
+    tags=["example", "videos"],
+    doc_md=__doc__,
+    params={
+        "prompt": Param("A paper boat leaves the harbour", type="string", minLength=1, title="Prompt"),
+        "next": Param("It sails into the sunset", type="string", minLength=1, title="What happens next"),
+        "destination": Param(
+            "/tmp/videos/",  # noqa: S108 - a default to be overridden
+            type="string",
+            title="Destination",
+            description="A path, file:///path/ or s3://bucket/key; one that ends in / is a folder.",
+        ),
+    },
+) as dag:
+    clip = VideoCreateOperator(task_id="create_clip", prompt="{{ params.prompt }}", seconds="4")
+    clip_ready = VideoSensor(
+        task_id="wait_for_clip", video_id=clip.output, poke_interval=5, timeout=3600, deferrable=True
+    )
+    film = VideoExtendOperator(
+        task_id="extend_clip", video_id=clip_ready.output, prompt="{{ params.next }}", seconds="4"
+    )
+    film_ready = VideoSensor(
+        task_id="wait_for_film", video_id=film.output, poke_interval=5, timeout=3600, deferrable=True
+    )
+    VideoDownloadOperator(
+        task_id="download_film",
+        video_id=film_ready.output,
+        destination="{{ params.destination }}",
+        retries=3,
+    )

@@ -23,9 +23,10 @@ venv: $(STAMP) ## Create the virtual environment in $(VENV), unless it is up to 
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo 'make: $(PYTHON) is not Python 3.11 or newer; name one: make PYTHON=python3.12 ...' >&2; exit 1; }
+	  echo 'make: $(PYTHON) is not Python 3.11 or newer; name one: make PYTHON=python3.12 $(or $(MAKECMDGOALS),demo)' >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' || { \
 	  echo 'make: $(PYTHON) has no venv or ensurepip; on Debian: apt-get install python3-venv' >&2; exit 1; }
+	@echo 'make: installing Airflow and the rest into $(VENV), about a minute and 800 MB'
 	$(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import av
+import httpx
 
 from demo.keeper import Kept
 from demo.standalone import Airflow
@@ -58,7 +59,7 @@ def main() -> int:
     except KeyboardInterrupt:
         say("interrupted; everything is stopped")
         return 128 + signal.SIGINT
-    except (RuntimeError, OSError) as error:
+    except (RuntimeError, OSError, httpx.HTTPError) as error:
         say(f"FAILED: {error}")
         return 1
     say("done; everything is stopped")
@@ -75,13 +76,22 @@ def _demo() -> None:
             Path(directory, "airflow"),
             ROOT / "dags",
             connections={"videos_default": json.dumps(server)},
-            port=int(os.environ.get("PORT") or 0) or None,
+            port=_port(),
         )
         with airflow:
             say(f"Airflow is healthy at {airflow.base_url}")
             _make_a_video(airflow)
             if os.environ.get("KEEP"):
-                _stay(airflow)
+                _stay(airflow, server)
+            say("stopping")
+
+
+def _port() -> int | None:
+    """The port that was asked for; none means any."""
+    given = os.environ.get("PORT", "")
+    if given and not (given.isdecimal() and 0 < int(given) < 65536):
+        raise RuntimeError(f"PORT must be a number from 1 to 65535; got {given!r}")
+    return int(given) if given else None
 
 
 @contextmanager
@@ -175,13 +185,14 @@ def _inspected(path: Path) -> str:
     return f"{codec}, {size[0]}x{size[1]}, {length:.2f} s, {path.stat().st_size} bytes"
 
 
-def _stay(airflow: Airflow) -> None:
+def _stay(airflow: Airflow, server: dict[str, str]) -> None:
+    say(f"the emulator stays up, too: export AIRFLOW_CONN_VIDEOS_DEFAULT='{json.dumps(server)}'")
     say(f"Airflow stays up at {airflow.base_url} (no password). To stop it and the emulator: Ctrl-C here,")
     say(f"or from another terminal: kill {os.getpid()}")
     try:
         signal.pause()
     except KeyboardInterrupt:
-        say("stopping")
+        return
 
 
 if __name__ == "__main__":

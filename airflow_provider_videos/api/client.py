@@ -13,19 +13,23 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 import httpx
 
 from airflow_provider_videos.api import requests
-from airflow_provider_videos.api.errors import TransportError
-from airflow_provider_videos.api.exchange import Cursor, Failure, Pause, Reply, Step, exchange
+from airflow_provider_videos.api.errors import InvalidRequest, TransportError
+from airflow_provider_videos.api.exchange import Cursor, Failure, Pause, Reply, Send, Step, exchange
 from airflow_provider_videos.api.responses import quoted
 from airflow_provider_videos.api.retry import Backoff
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 
     from airflow_provider_videos.api.models import Character, Video, VideoDeleted
     from airflow_provider_videos.api.requests import Endpoint, Operation, Reference, Upload
 
 T = TypeVar("T")
 Chunks = TypeVar("Chunks")
+
+_LONGEST_ANSWER = 16 * 1024 * 1024
+_TOO_LATE = "the answer was not complete in time"
+_OF_THE_WIRE = {"content-encoding", "content-length", "transfer-encoding"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +48,71 @@ class Content(Generic[Chunks]):
 
 
 def _content(response: httpx.Response, chunks: Chunks) -> Content[Chunks]:
-    length = response.headers.get("content-length", "")
+    # The promised length is that of the encoded body; what is handed on is decoded.
+    encoded = response.headers.get("content-encoding", "identity") != "identity"
+    length = "" if encoded else response.headers.get("content-length", "")
     return Content(response.headers.get("content-type"), int(length) if length.isdecimal() else None, chunks)
 
 
-@contextmanager
-def _translated(video_id: str) -> Iterator[None]:
+def _broken_off(error: httpx.RequestError, video_id: str) -> TransportError:
+    reason = f"{type(error).__name__}: {quoted(str(error))}"
+    return TransportError(f"download: the answer broke off: {reason}", video_id=video_id)
+
+
+def _chunks(response: httpx.Response, video_id: str) -> Iterator[bytes]:
     try:
-        yield
+        yield from response.iter_bytes()
     except httpx.RequestError as error:
-        reason = f"{type(error).__name__}: {quoted(str(error))}"
-        raise TransportError(f"download: the answer broke off: {reason}", video_id=video_id) from error
+        raise _broken_off(error, video_id) from error
+
+
+async def _achunks(response: httpx.Response, video_id: str) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in response.aiter_bytes():
+            yield chunk
+    except httpx.RequestError as error:
+        raise _broken_off(error, video_id) from error
 
 
 @functools.lru_cache(maxsize=8)
 def _tls(verify: bool | str) -> ssl.SSLContext:  # noqa: FBT001 - the setting as httpx takes it
     # Building a context costs 22 ms, in which an event loop stands still; all clients of a process share one.
-    if isinstance(verify, str):
+    if not isinstance(verify, str):
+        return httpx.create_ssl_context(verify=verify)
+    try:
         return ssl.create_default_context(cafile=verify)
-    return httpx.create_ssl_context(verify=verify)
+    except OSError as error:
+        raise InvalidRequest(
+            f"verify must be true, false or the path of a CA bundle; {verify!r}: {error}"
+        ) from None
+
+
+def _whole(response: httpx.Response, chunks: Iterable[bytes]) -> httpx.Response:
+    """Return an answer with its body read; only the headers that are looked at later are kept."""
+    headers = {name: value for name, value in response.headers.items() if name not in _OF_THE_WIRE}
+    body = b"".join(chunks)
+    return httpx.Response(response.status_code, headers=headers, content=body, request=response.request)
+
+
+def _in_time(chunks: Iterator[bytes], step: Send) -> Iterator[bytes]:
+    """Hand on a body until it grows too large for an answer; a server that dribbles is cut off."""
+    size = 0
+    for chunk in chunks:
+        if time.monotonic() > step.until:
+            raise httpx.ReadTimeout(_TOO_LATE)
+        size += len(chunk)
+        yield chunk
+        if size > _LONGEST_ANSWER:
+            return
+
+
+async def _limited(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    size = 0
+    async for chunk in chunks:
+        size += len(chunk)
+        yield chunk
+        if size > _LONGEST_ANSWER:
+            return
 
 
 async def prepare(endpoint: Endpoint) -> None:
@@ -135,7 +185,7 @@ class VideosClient:
         :param extra_body: further fields of any name; they override the others.
         :raises OutcomeUnknown: if the video may have been bought but the answer is lost.
         """
-        return self._run(
+        return self.perform(
             requests.create(
                 self.endpoint,
                 prompt,
@@ -157,7 +207,7 @@ class VideosClient:
         :param extra_body: further fields of any name; they override the others.
         :raises OutcomeUnknown: if the video may have been bought but the answer is lost.
         """
-        return self._run(requests.remix(video_id, prompt, extra_body=extra_body))
+        return self.perform(requests.remix(video_id, prompt, extra_body=extra_body))
 
     def edit(self, video: str | Upload, prompt: str, *, extra_body: Mapping[str, Any] | None = None) -> Video:
         """
@@ -168,7 +218,7 @@ class VideosClient:
         :param extra_body: further fields of any name; they override the others.
         :raises OutcomeUnknown: if the video may have been bought but the answer is lost.
         """
-        return self._run(requests.edit(video, prompt, extra_body=extra_body))
+        return self.perform(requests.edit(video, prompt, extra_body=extra_body))
 
     def extend(
         self,
@@ -188,7 +238,7 @@ class VideosClient:
         :raises OutcomeUnknown: if the video may have been bought but the answer is lost.
         """
         operation = requests.extend(self.endpoint, video, prompt, seconds=seconds, extra_body=extra_body)
-        return self._run(operation)
+        return self.perform(operation)
 
     def create_character(self, name: str, video: Upload) -> Character:
         """
@@ -198,7 +248,7 @@ class VideosClient:
         :param video: a clip that shows it.
         :raises OutcomeUnknown: if it may have been made but the answer is lost.
         """
-        return self._run(requests.create_character(name, video))
+        return self.perform(requests.create_character(name, video))
 
     def get_character(self, character_id: str) -> Character:
         """
@@ -206,7 +256,7 @@ class VideosClient:
 
         :param character_id: the id it was given when it was made.
         """
-        return self._run(requests.get_character(character_id))
+        return self.perform(requests.get_character(character_id))
 
     def retrieve(self, video_id: str) -> Video:
         """
@@ -214,7 +264,7 @@ class VideosClient:
 
         :param video_id: the id its purchase returned.
         """
-        return self._run(requests.retrieve(video_id))
+        return self.perform(requests.retrieve(video_id))
 
     def list(
         self, *, after: str | None = None, limit: int | None = None, order: str | None = None
@@ -228,7 +278,7 @@ class VideosClient:
         """
         cursor = Cursor(after, limit, order)
         while not cursor.done:
-            yield from cursor.take(self._run(cursor.operation()))
+            yield from cursor.take(self.perform(cursor.operation()))
 
     def delete(self, video_id: str) -> VideoDeleted:
         """
@@ -236,7 +286,7 @@ class VideosClient:
 
         :param video_id: the id its purchase returned.
         """
-        return self._run(requests.delete(video_id))
+        return self.perform(requests.delete(video_id))
 
     @contextmanager
     def download_content(
@@ -248,15 +298,20 @@ class VideosClient:
         :param video_id: the id its purchase returned.
         :param variant: ``video``, ``thumbnail`` or ``spritesheet``.
         """
-        response = self._run(requests.download_content(video_id, variant=variant))
-        with closing(response), _translated(video_id):
-            yield _content(response, response.iter_bytes())
+        response = self.perform(requests.download_content(video_id, variant=variant))
+        with closing(response):
+            yield _content(response, _chunks(response, video_id))
 
     def list_models(self) -> Sequence[str]:
         """Return the names of the server's models, where it lists them."""
-        return self._run(requests.list_models())
+        return self.perform(requests.list_models())
 
-    def _run(self, operation: Operation[T]) -> T:
+    def perform(self, operation: Operation[T]) -> T:
+        """
+        Carry out an operation that was built beforehand.
+
+        :param operation: one of those that :mod:`airflow_provider_videos.api.requests` builds.
+        """
         flow = exchange(operation, self.endpoint, self._backoff)
         reply: Reply = None
         while True:
@@ -273,11 +328,12 @@ class VideosClient:
         http = self._fresh if step.buys else self._pooled
         try:
             response = http.send(step.request, stream=True)
-            if not (step.streams and response.is_success):
-                response.read()
+            if step.streams and response.is_success:
+                return response
+            with closing(response):
+                return _whole(response, _in_time(response.iter_bytes(), step))
         except Failure as error:
             return error
-        return response
 
 
 class AsyncVideosClient:
@@ -317,7 +373,7 @@ class AsyncVideosClient:
         extra_body: Mapping[str, Any] | None = None,
     ) -> Video:
         """Buy a video, as :meth:`VideosClient.create` does."""
-        return await self._run(
+        return await self.perform(
             requests.create(
                 self.endpoint,
                 prompt,
@@ -334,13 +390,13 @@ class AsyncVideosClient:
         self, video_id: str, prompt: str, *, extra_body: Mapping[str, Any] | None = None
     ) -> Video:
         """Buy a variation of a video, as :meth:`VideosClient.remix` does."""
-        return await self._run(requests.remix(video_id, prompt, extra_body=extra_body))
+        return await self.perform(requests.remix(video_id, prompt, extra_body=extra_body))
 
     async def edit(
         self, video: str | Upload, prompt: str, *, extra_body: Mapping[str, Any] | None = None
     ) -> Video:
         """Buy a changed version of a video, as :meth:`VideosClient.edit` does."""
-        return await self._run(requests.edit(video, prompt, extra_body=extra_body))
+        return await self.perform(requests.edit(video, prompt, extra_body=extra_body))
 
     async def extend(
         self,
@@ -352,19 +408,19 @@ class AsyncVideosClient:
     ) -> Video:
         """Buy a longer version of a video, as :meth:`VideosClient.extend` does."""
         operation = requests.extend(self.endpoint, video, prompt, seconds=seconds, extra_body=extra_body)
-        return await self._run(operation)
+        return await self.perform(operation)
 
     async def create_character(self, name: str, video: Upload) -> Character:
         """Make a character that videos can share, as :meth:`VideosClient.create_character` does."""
-        return await self._run(requests.create_character(name, video))
+        return await self.perform(requests.create_character(name, video))
 
     async def get_character(self, character_id: str) -> Character:
         """Ask for a character, as :meth:`VideosClient.get_character` does."""
-        return await self._run(requests.get_character(character_id))
+        return await self.perform(requests.get_character(character_id))
 
     async def retrieve(self, video_id: str) -> Video:
         """Ask for a video's state, as :meth:`VideosClient.retrieve` does."""
-        return await self._run(requests.retrieve(video_id))
+        return await self.perform(requests.retrieve(video_id))
 
     async def list(
         self, *, after: str | None = None, limit: int | None = None, order: str | None = None
@@ -372,28 +428,28 @@ class AsyncVideosClient:
         """Go through the server's videos, as :meth:`VideosClient.list` does."""
         cursor = Cursor(after, limit, order)
         while not cursor.done:
-            for video in cursor.take(await self._run(cursor.operation())):
+            for video in cursor.take(await self.perform(cursor.operation())):
                 yield video
 
     async def delete(self, video_id: str) -> VideoDeleted:
         """Delete a video, as :meth:`VideosClient.delete` does."""
-        return await self._run(requests.delete(video_id))
+        return await self.perform(requests.delete(video_id))
 
     @asynccontextmanager
     async def download_content(
         self, video_id: str, *, variant: str = requests.DEFAULT_VARIANT
     ) -> AsyncIterator[Content[AsyncIterator[bytes]]]:
         """Open a completed video's file as a stream, as :meth:`VideosClient.download_content` does."""
-        response = await self._run(requests.download_content(video_id, variant=variant))
+        response = await self.perform(requests.download_content(video_id, variant=variant))
         async with aclosing(response):
-            with _translated(video_id):
-                yield _content(response, response.aiter_bytes())
+            yield _content(response, _achunks(response, video_id))
 
     async def list_models(self) -> Sequence[str]:
         """Return the names of the server's models, where it lists them."""
-        return await self._run(requests.list_models())
+        return await self.perform(requests.list_models())
 
-    async def _run(self, operation: Operation[T]) -> T:
+    async def perform(self, operation: Operation[T]) -> T:
+        """Carry out an operation that was built beforehand, as :meth:`VideosClient.perform` does."""
         flow = exchange(operation, self.endpoint, self._backoff)
         reply: Reply = None
         while True:
@@ -409,9 +465,13 @@ class AsyncVideosClient:
             return None
         http = self._fresh if step.buys else self._pooled
         try:
-            response = await http.send(step.request, stream=True)
-            if not (step.streams and response.is_success):
-                await response.aread()
+            async with asyncio.timeout(max(0.0, step.until - time.monotonic())):
+                response = await http.send(step.request, stream=True)
+                if step.streams and response.is_success:
+                    return response
+                async with aclosing(response):
+                    return _whole(response, [chunk async for chunk in _limited(response.aiter_bytes())])
+        except TimeoutError:
+            return httpx.ReadTimeout(_TOO_LATE)
         except Failure as error:
             return error
-        return response

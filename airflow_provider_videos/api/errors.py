@@ -8,6 +8,8 @@ What can go wrong, drawn as a tree whose branches are what a caller can do about
     ├── TransportError      no whole answer arrived: a read may be repeated
     │   └── NotConnected    ... and nothing was sent: anything may be repeated
     ├── OutcomeUnknown      a purchase was sent and may have been accepted: never repeat it blindly
+    │   └── InDoubt         ... and the task that made it remembers it: a person decides
+    ├── RequestChanged      the task has bought a video with another request
     ├── AnswerError         the server answered with something other than what was asked for
     │   ├── Refused         a no that repeating does not change
     │   │   ├── Unauthorized      the key is missing, wrong or not allowed to do this
@@ -64,6 +66,14 @@ class NotConnected(TransportError):
 
 class OutcomeUnknown(VideosError):
     """A purchase was sent and its answer lost: the server may have accepted it."""
+
+
+class InDoubt(OutcomeUnknown):
+    """A task may have bought a video whose id nobody knows."""
+
+
+class RequestChanged(VideosError):
+    """The task has bought a video with another request than the one it makes now."""
 
 
 class AnswerError(VideosError):

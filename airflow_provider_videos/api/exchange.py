@@ -29,7 +29,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _MOST_REDIRECTS = 5
-_NOTHING_WAS_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+_NOTHING_WAS_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +46,13 @@ class Send:
     :param request: what to send.
     :param buys: whether it goes out on a fresh connection: a pooled one may be dead without our knowing.
     :param streams: whether the body of a success is left unread.
+    :param until: when the answer has to be there, by the monotonic clock.
     """
 
     request: httpx.Request
     buys: bool
     streams: bool
+    until: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +83,7 @@ def exchange(operation: Operation[T], endpoint: Endpoint, backoff: Backoff) -> G
     """
     started = time.monotonic()
     for attempt in itertools.count(1):
-        reply = yield from _answer(operation, endpoint)
+        reply = yield from _answer(operation, endpoint, until=started + backoff.total)
         value = _value(operation, reply)
         if value is not None:
             return value
@@ -91,20 +99,21 @@ def exchange(operation: Operation[T], endpoint: Endpoint, backoff: Backoff) -> G
     raise AssertionError("unreachable: the loop counts without end")
 
 
-def _answer(operation: Operation[T], endpoint: Endpoint) -> Generator[Step, Reply, Reply]:
-    """Send a request and follow where a read is pointed to."""
-    buys = operation.call is Call.BUY
-    reply = yield Send(operation.request(endpoint), buys=buys, streams=operation.streams)
+def _answer(operation: Operation[T], endpoint: Endpoint, *, until: float) -> Generator[Step, Reply, Reply]:
+    """Send a request and follow where content is said to be."""
+    buys, streams = operation.call is Call.BUY, operation.streams
+    reply = yield Send(operation.request(endpoint), buys=buys, streams=streams, until=until)
     for _ in range(_MOST_REDIRECTS):
         elsewhere = _redirected(operation, reply)
         if elsewhere is None:
             break
-        reply = yield Send(elsewhere.request(endpoint), buys=buys, streams=operation.streams)
+        reply = yield Send(elsewhere.request(endpoint), buys=buys, streams=streams, until=until)
     return reply
 
 
 def _redirected(operation: Operation[T], reply: Reply) -> Operation[T] | None:
-    if operation.call is not Call.READ or not isinstance(reply, httpx.Response):
+    # Only content may live elsewhere; any other redirect is a wrong base URL or a login page.
+    if not operation.streams or not isinstance(reply, httpx.Response):
         return None
     try:
         location = urljoin(str(reply.request.url), reply.headers.get("location", ""))
@@ -152,9 +161,8 @@ def _reason(reply: Reply) -> str:
 
 def _unknown(operation: Operation[Any], reason: str) -> OutcomeUnknown:
     return OutcomeUnknown(
-        f"{operation.name}: a video may have been bought, but the answer is lost ({reason}). "
-        "It was not asked for again, because that could buy a second one: "
-        "look at the server's list of videos before you do",
+        f"{operation.name}: the answer to a purchase is lost ({reason}), and it was not asked for again "
+        "because that could buy a second one",
         video_id=operation.video_id,
     )
 

@@ -25,11 +25,6 @@ class Phase(Enum):
     STOPPED = "stopped"
     UNKNOWN = "unknown"
 
-    @property
-    def is_final(self) -> bool:
-        """Whether the job will not change any more."""
-        return self in {Phase.SUCCEEDED, Phase.FAILED, Phase.STOPPED}
-
 
 _PHASES = {
     **dict.fromkeys(("queued", "pending", "submitted", "not_start", "created", "waiting"), Phase.WAITING),
@@ -156,6 +151,11 @@ class Video(_Answer):
     def phase(self) -> Phase:
         """What the status word means, the same for every server."""
         return phase_of(self.status)
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the job ended without a video."""
+        return self.phase in {Phase.FAILED, Phase.STOPPED}
 
     def contract(self) -> dict[str, Any]:
         """Return the contract's fields as a plain dict, for XCom: no unknown field, and so no URL."""

@@ -8,13 +8,15 @@ the contract; what differs between servers is a field of :class:`Endpoint`.
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Literal, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 import httpx
 
@@ -33,6 +35,8 @@ T = TypeVar("T")
 RequestFormat = Literal["multipart", "json"]
 SecondsType = Literal["string", "integer"]
 
+_CHUNK = 1024 * 1024
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _USER_AGENT = f"airflow-provider-videos/{__version__}"
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -83,11 +87,7 @@ class Endpoint:
     verify: bool | str = True
 
     def __post_init__(self) -> None:
-        try:
-            parts = urlsplit(self.base_url)
-            _ = parts.port
-        except ValueError as error:
-            raise InvalidRequest(f"the base URL is not an address: {error}") from None
+        parts = _split(self.base_url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise InvalidRequest(
                 "the base URL must be http:// or https:// with a host, such as http://gpu-box:8000/v1; "
@@ -99,7 +99,9 @@ class Endpoint:
                 "query parameters into the connection's extra field `query`"
             )
         for name, value in self.credentials().items():
-            if not (name + value).isascii() or not (name + value).isprintable():
+            if not _HEADER_NAME.fullmatch(name):
+                raise InvalidRequest(f"{name!a} is not the name of an HTTP header")
+            if not value.isascii() or not value.isprintable() or value != value.strip():
                 raise InvalidRequest(f"header {name!a} holds a character that no HTTP header can carry")
 
     def url(self, path: str) -> str:
@@ -114,6 +116,16 @@ class Endpoint:
     def is_home_of(self, url: str) -> bool:
         """Say whether an address is on this server, which alone may see our credentials."""
         return _origin(url) == _origin(self.base_url)
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        # What a connection would trip over, found before there is one.
+        _ = parts.port, httpx.URL(url).raw_host, (parts.hostname or "").encode("idna")
+    except (ValueError, httpx.InvalidURL) as error:
+        raise InvalidRequest(f"the base URL is not an address: {error}") from None
+    return parts
 
 
 def _origin(url: str) -> tuple[str, str, int | None]:
@@ -167,6 +179,16 @@ class Upload:
             raise InvalidRequest(f"{filename!r} must be {wanted}, and it is not")
         return cls(filename, content, container.content_type)
 
+    def sha256(self) -> str:
+        """Return the SHA-256 of the whole file, in hexadecimal."""
+        if isinstance(self.content, bytes):
+            return hashlib.sha256(self.content).hexdigest()
+        digest = hashlib.sha256()
+        _rewound(self.content)
+        while chunk := self.content.read(_CHUNK):
+            digest.update(chunk)
+        return digest.hexdigest()
+
     def data_url(self) -> str:
         """Return the whole file as a ``data:`` URL, for servers that take JSON only."""
         content = self.content if isinstance(self.content, bytes) else _rewound(self.content).read()
@@ -212,6 +234,16 @@ class Operation(Generic[T]):
     when_gone: T | None = None
     streams: bool = False
     location: str | None = field(default=None, repr=False)
+
+    def fingerprint(self, endpoint: Endpoint) -> str:
+        """
+        Return a hash that tells this request from any other; it gives nothing of the request away.
+
+        :param endpoint: the server it goes to.
+        """
+        files = {name: upload.sha256() for name, upload in self.files.items()}
+        whole = [self.name, endpoint.base_url, self.path, self.payload, files]
+        return hashlib.sha256(json.dumps(whole, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
     def request(self, endpoint: Endpoint) -> httpx.Request:
         """
@@ -387,7 +419,7 @@ def retrieve(video_id: str) -> Operation[Video]:
         path=_video_path(video_id),
         video_id=video_id,
         read=responses.read_video,
-        rescue=responses.find_ended_video,
+        rescue=lambda response: responses.find_failed_video(response, video_id),
     )
 
 
@@ -472,5 +504,7 @@ def _seconds(endpoint: Endpoint, seconds: str | int | None) -> str | int | None:
 
 def _merged(payload: Mapping[str, Any], extra_body: Mapping[str, Any] | None) -> dict[str, Any]:
     # A template that renders to nothing is an unset field, and an unset field is never sent.
+    if not isinstance(extra_body or {}, Mapping):
+        raise InvalidRequest(f"extra_body must be a dict of fields; got a {type(extra_body).__name__}")
     given = {name: value for name, value in payload.items() if value not in (None, "", [])}
     return given | {name: value for name, value in (extra_body or {}).items() if value is not None}

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 Model = TypeVar("Model", bound=BaseModel)
 
 _QUOTED = 500
+_READ = 10_000
+_ABOUT_THE_CALLER = {401, 403, 429}
 _SHORTEST_SECRET = 6
 _GONE_CODES = {"task_not_exist"}
 _NEED_NO_VIDEO = {"create", "list", "list models"}
@@ -46,16 +48,24 @@ def read_character(response: httpx.Response) -> Character:
     return _parsed(Character, _json(response)) or _unreadable(response, "a character with an id")
 
 
-def find_ended_video(response: httpx.Response) -> Video | None:
+def find_failed_video(response: httpx.Response, video_id: str) -> Video | None:
     """
-    Find a finished job in an answer that is not a success.
+    Find a failed job in an answer that is not a success.
 
     Some servers answer the GET of a failed job with an error status and the video as its body, or as text
-    inside ``error.message``.
+    inside ``error.message``. An error envelope with an id and a status of its own is no such video.
+
+    :param response: the answer, its body read.
+    :param video_id: the video that was asked for.
     """
-    body = _try_json(response.text)
-    video = _parsed(Video, body) or _parsed(Video, _try_json(_envelope(body).message))
-    return video if video and video.phase.is_final else None
+    if response.status_code in _ABOUT_THE_CALLER:
+        return None
+    body = _content(response)
+    for found in (body, _try_json(_envelope(body).message)):
+        video = _parsed(Video, found)
+        if video and video.has_failed and (video.id == video_id or found.get("object") == "video"):
+            return video
+    return None
 
 
 def read_page(response: httpx.Response) -> VideoPage:
@@ -69,8 +79,8 @@ def read_page(response: httpx.Response) -> VideoPage:
 
 
 def read_model_names(response: httpx.Response) -> list[str]:
-    """Read the names of the models a server offers; empty where it does not list them."""
-    body = _try_json(response.text)
+    """Read the names of the models a server offers; empty where its JSON does not list them."""
+    body = _json(response)
     models = body.get("data") if isinstance(body, dict) else None
     items = models if isinstance(models, list) else []
     return [str(item["id"]) for item in items if isinstance(item, dict) and "id" in item]
@@ -78,7 +88,7 @@ def read_model_names(response: httpx.Response) -> list[str]:
 
 def outcome_of(response: httpx.Response) -> Outcome:
     """Say what the retry table needs to know of an answer that is not a success."""
-    envelope = _envelope(_try_json(response.text))
+    envelope = _envelope(_content(response))
     return Outcome(
         event=Event.ANSWERED,
         status_code=response.status_code,
@@ -101,13 +111,17 @@ def error_of(
     """
     outcome = outcome_of(response)
     kind, advice = _kind(outcome, operation)
-    words = _envelope(_try_json(response.text)).message or response.text.strip() or "no explanation"
+    secrets = tuple(secrets)
+    envelope = _envelope(_content(response))
+    words = envelope.message or _text(response).strip() or "no explanation"
+    if envelope.param:
+        words += f" (parameter {envelope.param})"
     message = f"{operation}: the server answered {response.status_code}: {quoted(words, secrets)}"
     return kind(
         f"{message}; {advice}" if advice else message,
         video_id=video_id,
         status_code=response.status_code,
-        code=outcome.code,
+        code=outcome.code and quoted(outcome.code, secrets),
         request_id=response.headers.get("x-request-id"),
         retry_after=outcome.retry_after,
     )
@@ -137,6 +151,7 @@ class _Envelope(NamedTuple):
     message: str = ""
     code: str | None = None
     type: str | None = None
+    param: str | None = None
 
 
 def _envelope(body: object) -> _Envelope:
@@ -145,7 +160,8 @@ def _envelope(body: object) -> _Envelope:
         return _Envelope(body if isinstance(body, str) else "")
     inner = body.get("error")
     if isinstance(inner, dict):
-        return _Envelope(_words(inner.get("message")), _code(inner.get("code")), _code(inner.get("type")))
+        facts = (_code(inner.get(name)) for name in ("code", "type", "param"))
+        return _Envelope(_words(inner.get("message")), *facts)
     found = (_words(body.get(name)) for name in ("error", "detail", "message"))
     return _Envelope(next(filter(None, found), ""), _code(body.get("code")), _code(body.get("type")))
 
@@ -178,17 +194,35 @@ def _parsed(kind: type[Model], body: object) -> Model | None:
 
 
 def _json(response: httpx.Response) -> Any:
-    try:
-        return json.loads(response.text)
-    except (ValueError, RecursionError):
-        return _unreadable(response, "JSON")
+    body = _content(response)
+    return _unreadable(response, "JSON") if body is None else body
 
 
-def _try_json(text: str) -> Any:
+def _content(response: httpx.Response) -> Any:
+    """Return a body's JSON, or None; a content type or charset is never believed."""
+    return _try_json(response.content)
+
+
+def _text(response: httpx.Response) -> str:
+    return response.content[:_READ].decode("utf-8", "replace")
+
+
+def _try_json(text: str | bytes) -> Any:
     try:
-        return json.loads(text)
+        return _storable(json.loads(text))
     except (ValueError, RecursionError):
         return None
+
+
+def _storable(value: Any) -> Any:
+    """Replace what JSON can carry and no database can store: halves of characters."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    if isinstance(value, dict):
+        return {_storable(name): _storable(item) for name, item in value.items()}
+    return value
 
 
 def quoted(words: str, secrets: Iterable[str | None] = ()) -> str:
@@ -200,9 +234,23 @@ def quoted(words: str, secrets: Iterable[str | None] = ()) -> str:
     """
     for secret in secrets:
         if secret and len(secret) >= _SHORTEST_SECRET:
-            words = words.replace(secret, "***")
+            for form in (secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]):
+                words = words.replace(form, "***")
     # The query of a URL is where its signature is.
     return re.sub(r"(https?://[^\s?\"']+)\?[^\s\"']*", r"\1?***", words)[:_QUOTED]
+
+
+def words_of(body: bytes) -> str:
+    """
+    Return what a body that is not what was asked for says: its error's words, or its beginning as text.
+
+    :param body: the first few thousand bytes.
+    """
+    content = _try_json(body)
+    if isinstance(content, dict) and not _envelope(content).message:
+        # A success that is no video may hold a prompt or an address; its fields' names don't.
+        return "JSON with " + ", ".join(content)
+    return quoted(_envelope(content).message or body.decode("utf-8", "replace"))
 
 
 def _unreadable(response: httpx.Response, expected: str) -> Any:

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _EMPTY_ACCOUNT = {"insufficient_quota", "billing_hard_limit_reached"}
+# Words that say "not accepted". "Unavailable" is not one: proxies say it of a backend that died with the job.
 _BUSY_WORDS = re.compile(
-    r"busy|overload|limit|capacity|too many|try again|retry|slow down|queue|concurren|unavailable",
-    re.IGNORECASE,
+    r"\b(busy|overload|capacity|too many|concurren|limit of|limit reached|rate limit)", re.IGNORECASE
 )
 _GONE = {404, 410}
+_SEE_THERE = {301, 302, 303}  # what follows a POST that was accepted, as well as one that was not
 _MAY_SAY_BUSY = {409, 503}
 
 
@@ -74,7 +75,7 @@ class Outcome:
         """Whether the server itself said "not now", and so surely did not accept the request."""
         if self.status_code in _MAY_SAY_BUSY:
             # A proxy's bare 503 can follow an accepted request; only the server's own word counts.
-            return self.retry_after is not None or bool(_BUSY_WORDS.search(f"{self.code} {self.words}"))
+            return self.retry_after is not None or bool(_BUSY_WORDS.search(self.words))
         return self.status_code == 429 and not self.account_is_empty
 
     @property
@@ -102,6 +103,8 @@ def judge(call: Call, outcome: Outcome) -> Verdict:
         return {Call.READ: Verdict.RAISE, Call.DELETE: Verdict.GONE, Call.BUY: Verdict.UNKNOWN}[call]
     if outcome.event is Event.LOST or outcome.server_failed:
         return Verdict.UNKNOWN if call is Call.BUY else Verdict.RETRY
+    if call is Call.BUY and outcome.status_code in _SEE_THERE:
+        return Verdict.UNKNOWN
     return Verdict.GONE if call is Call.DELETE and outcome.status_code in _GONE else Verdict.RAISE
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 from airflow_provider_videos.api.errors import InvalidRequest
 from airflow_provider_videos.delivery.sinks import LocalFile, S3Object
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from airflow_provider_videos.api.containers import Container
     from airflow_provider_videos.delivery.sinks import Sink
 
-_LONGEST_NAME = 200
+_LONGEST_NAME = 180
+_EXPECTED = "destination must be a path, file:///path or s3://bucket/key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +43,27 @@ class Destination:
         :param destination: a path, a ``file://`` or an ``s3://bucket/key`` URI.
         :raises InvalidRequest: if it is none of these.
         """
-        if "://" not in destination:
+        if not isinstance(destination, str):
+            raise InvalidRequest(f"{_EXPECTED}; got a {type(destination).__name__}")
+        scheme, separator, rest = destination.partition("://")
+        if not separator:
             return cls._local(destination)
-        parts = urlsplit(destination)
-        if parts.scheme == "file" and parts.netloc in {"", "localhost"}:
-            return cls._local(unquote(parts.path))
-        if parts.scheme == "s3" and parts.netloc:
+        host, _, path = rest.partition("/")
+        if scheme == "file" and host in {"", "localhost"}:
+            return cls._local("/" + unquote(path))
+        if scheme == "s3" and host:
             # Everything behind the bucket is the key, whatever it means in other URLs.
-            return cls(parts.netloc, destination.split(parts.netloc, 1)[1].removeprefix("/"))
-        raise InvalidRequest(
-            f"destination must be a path, file:///path or s3://bucket/key; got a {parts.scheme}:// address"
-        )
+            return cls(host, path)
+        raise InvalidRequest(f"{_EXPECTED}; got a {scheme[:20]}:// address")
 
     @classmethod
     def _local(cls, path: str) -> Destination:
         if not path:
-            raise InvalidRequest("destination must be a path, file:///path or s3://bucket/key; it is empty")
-        folder = "/" if path.endswith("/") else ""
-        return cls(None, str(Path(path).expanduser().absolute()) + folder)
+            raise InvalidRequest(f"{_EXPECTED}; it is empty")
+        whole = Path(path).absolute()
+        if whole.is_dir() and not path.endswith("/"):
+            raise InvalidRequest(f"destination {path} is a folder: end it with / to put a file into it")
+        return cls(None, str(whole) + ("/" if path.endswith("/") else ""))
 
     def file_for(self, video_id: str, container: Container) -> Destination:
         """
@@ -90,4 +95,8 @@ class Destination:
 
 def _safe_name(video_id: str) -> str:
     """Make a file name of an id, which may hold slashes, dots and anything else."""
-    return quote(video_id, safe="").lstrip(".")[:_LONGEST_NAME]
+    name = quote(video_id, safe="").lstrip(".")
+    if name and len(name) <= _LONGEST_NAME:
+        return name
+    # Ids may differ in their last characters alone.
+    return f"{name[:_LONGEST_NAME]}-{hashlib.sha256(video_id.encode()).hexdigest()[:16]}"

@@ -7,15 +7,18 @@ Leaving the ``with`` block of a sink without a commit leaves nothing behind.
 from __future__ import annotations
 
 import os
-import tempfile
-from pathlib import Path
+import secrets
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
+from airflow_provider_videos.api.errors import DeliveryError
+
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
     from types import TracebackType
 
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
 
 class Sink(Protocol):
@@ -45,35 +48,36 @@ class LocalFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
 
     def __enter__(self) -> Self:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            dir=self._path.parent, prefix=f".{self._path.name[:100]}.", suffix=".part"
-        )
-        self._file = os.fdopen(handle, "wb")
-        self._temporary = Path(name)
+        with _as_delivery_error(self._path):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._temporary.open("xb")
         return self
 
     def write(self, chunk: bytes) -> None:
-        self._file.write(chunk)
+        with _as_delivery_error(self._path):
+            self._file.write(chunk)
 
     def commit(self) -> None:
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._temporary.chmod(0o666 & ~_umask())
-        self._temporary.replace(self._path)
+        with _as_delivery_error(self._path):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._temporary.replace(self._path)
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        with suppress(OSError):  # a full disk is reported once, by the write that met it
+            self._file.close()
         self._temporary.unlink(missing_ok=True)
 
 
-def _umask() -> int:
-    # The process's umask can only be read by setting it.
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
+@contextmanager
+def _as_delivery_error(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DeliveryError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 class S3Object:
@@ -93,15 +97,15 @@ class S3Object:
 
     def __init__(self, client: S3Client, bucket: str, key: str, content_type: str) -> None:
         self._client = client
-        self._target: dict[str, Any] = {"Bucket": bucket, "Key": key}
+        self._target = {"Bucket": bucket, "Key": key}
         self._content_type = content_type
         self._buffer = bytearray()
-        self._parts: list[CompletedPartTypeDef] = []
+        self._parts: list[dict[str, Any]] = []
+        self._upload: dict[str, str] = {}
 
     def __enter__(self) -> Self:
-        upload = self._client.create_multipart_upload(**self._target, ContentType=self._content_type)
-        self._upload = upload["UploadId"]
-        self._open = True
+        upload = self._call(self._client.create_multipart_upload, ContentType=self._content_type)
+        self._upload = {"UploadId": upload["UploadId"]}
         return self
 
     def write(self, chunk: bytes) -> None:
@@ -112,19 +116,28 @@ class S3Object:
     def commit(self) -> None:
         if self._buffer or not self._parts:
             self._send()
-        self._client.complete_multipart_upload(
-            **self._target, UploadId=self._upload, MultipartUpload={"Parts": self._parts}
-        )
-        self._open = False
+        parts = {"Parts": self._parts}
+        self._call(self._client.complete_multipart_upload, **self._upload, MultipartUpload=parts)
+        self._upload = {}
 
     def _send(self) -> None:
-        number = len(self._parts) + 1
-        part = self._client.upload_part(
-            **self._target, UploadId=self._upload, PartNumber=number, Body=bytes(self._buffer)
-        )
+        number, body = len(self._parts) + 1, bytes(self._buffer)
+        part = self._call(self._client.upload_part, **self._upload, PartNumber=number, Body=body)
         self._parts.append({"PartNumber": number, "ETag": part["ETag"]})
         self._buffer.clear()
 
+    def _call(self, method: Callable[..., Any], **arguments: Any) -> Any:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            return method(**self._target, **arguments)
+        except (BotoCoreError, ClientError) as error:
+            raise DeliveryError(
+                f"s3://{'/'.join(self._target.values())} cannot be written: {error}"
+            ) from error
+
     def __exit__(self, *_: object) -> None:
-        if self._open:
-            self._client.abort_multipart_upload(**self._target, UploadId=self._upload)
+        if self._upload:
+            # What went wrong before is the news; a lifecycle rule of the bucket ends what cannot be aborted.
+            with suppress(DeliveryError):
+                self._call(self._client.abort_multipart_upload, **self._upload)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 from urllib.parse import urlsplit, urlunsplit
 
@@ -12,7 +14,13 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from airflow_provider_videos.api.client import AsyncVideosClient, VideosClient, prepare
-from airflow_provider_videos.api.errors import InvalidRequest, NotFound, TransportError, VideosError
+from airflow_provider_videos.api.errors import (
+    InvalidRequest,
+    NotFound,
+    TransportError,
+    Unreadable,
+    VideosError,
+)
 from airflow_provider_videos.api.requests import Endpoint, RequestFormat, SecondsType, Timeouts
 from airflow_provider_videos.api.retry import Backoff
 
@@ -29,6 +37,8 @@ if TYPE_CHECKING:
 Choice = TypeVar("Choice", bound=str)
 
 _PROTOCOLS = {"http", "https"}
+_YES_NO = {"true": True, "yes": True, "": True, "none": True, "false": False, "no": False}
+_LONGEST_TIMEOUT = 7 * 24 * 3600.0
 _TEST_PATIENCE = Backoff(attempts=1)
 _TEST_TIMEOUTS = Timeouts(connect=5.0, read=10.0, total=15.0)
 
@@ -55,7 +65,9 @@ class VideosHook(BaseHook):
 
         :raises InvalidRequest: if the connection is missing or lacks something; the message says what.
         """
-        return VideosClient(self._endpoint)
+        endpoint = self._endpoint
+        with _naming(self.videos_conn_id):
+            return VideosClient(endpoint)
 
     async def get_async_conn(self) -> AsyncVideosClient:
         """
@@ -70,7 +82,8 @@ class VideosHook(BaseHook):
         except AirflowNotFoundException:
             raise self._missing() from None
         endpoint = endpoint_of(connection, await get_async_extra_dejson(connection))
-        await prepare(endpoint)
+        with _naming(self.videos_conn_id):
+            await prepare(endpoint)
         return AsyncVideosClient(endpoint)
 
     def test_connection(self) -> tuple[bool, str]:
@@ -83,6 +96,8 @@ class VideosHook(BaseHook):
             return False, "The server answered 404: does the base URL end in /v1?"
         except TransportError as error:
             return False, f"{error}. Is the base URL right, and is the server up?"
+        except Unreadable:
+            return False, "The server answers, but not as a Videos server does: is it a login page?"
         except VideosError as error:
             return False, str(error)
         return True, f"The server answers and offers: {', '.join(models) or 'models it does not list'}"
@@ -156,7 +171,7 @@ def endpoint_of(connection: Connection, extra: dict[str, Any]) -> Endpoint:
     :param extra: its extra fields.
     :raises InvalidRequest: if it lacks something or holds something unfit; the message names both.
     """
-    try:
+    with _naming(connection.conn_id):
         return Endpoint(
             base_url=_base_url(connection),
             api_key=_key(connection, extra),
@@ -170,19 +185,26 @@ def endpoint_of(connection: Connection, extra: dict[str, Any]) -> Endpoint:
             timeout=_timeouts(extra),
             verify=_verify(extra),
         )
+
+
+@contextmanager
+def _naming(conn_id: str) -> Iterator[None]:
+    try:
+        yield
     except InvalidRequest as error:
-        raise InvalidRequest(f"connection {connection.conn_id!r}: {error.message}") from None
+        raise InvalidRequest(f"connection {conn_id!r}: {error.message}") from None
 
 
 def _base_url(connection: Connection) -> str:
     """Compose the address out of the pieces that Airflow's URI form takes it apart into."""
     if not connection.host:
         raise InvalidRequest("it has no base URL; put it into the host field, such as http://gpu-box:8000/v1")
-    schema = connection.schema or ""
+    host, schema = connection.host.strip(), (connection.schema or "").strip()
+    schema = schema.lower() if schema.lower() in _PROTOCOLS else schema
     protocol = schema if schema in _PROTOCOLS else "http"
     path = "" if schema in _PROTOCOLS or not schema else f"/{schema.strip('/')}"
     try:
-        parts = urlsplit(connection.host if "://" in connection.host else f"{protocol}://{connection.host}")
+        parts = urlsplit(host if "://" in host else f"{protocol}://{host}")
         port = f":{connection.port}" if connection.port and not parts.port else ""
     except ValueError as error:
         raise InvalidRequest(f"the base URL is not an address: {error}") from None
@@ -226,30 +248,31 @@ def _mapping(extra: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _texts(extra: dict[str, Any], name: str) -> dict[str, str]:
-    return {str(key): str(value) for key, value in _mapping(extra, name).items()}
+    items = _mapping(extra, name).items()
+    return {str(key): str(value).strip() for key, value in items if value is not None}
 
 
 def _timeouts(extra: dict[str, Any]) -> Timeouts:
-    value = extra.get("timeout") or {}
+    value: Any = extra.get("timeout")
     known = [field.name for field in fields(Timeouts)]
     try:
-        total = float(value) if isinstance(value, int | float | str) else None
-    except ValueError:
-        total = None
-    given = _mapping(extra, "timeout") if total is None else dict.fromkeys(known, total)
-    try:
+        given = _mapping(extra, "timeout") if _is_object(value) else dict.fromkeys(known, value)
         timeouts = Timeouts(**{name: float(seconds) for name, seconds in given.items()})
+        if all(0 < getattr(timeouts, name) <= _LONGEST_TIMEOUT for name in known):
+            return timeouts
     except (TypeError, ValueError):
-        timeouts = None
-    if timeouts is None or min(getattr(timeouts, name) for name in known) <= 0:
-        raise InvalidRequest(
-            f"timeout must be a number of seconds above 0, or an object of {', '.join(known)}"
-        )
-    return timeouts
+        pass
+    raise InvalidRequest(f"timeout must be a number of seconds above 0, or an object of {', '.join(known)}")
+
+
+def _is_object(value: object) -> bool:
+    return value in (None, "") or isinstance(value, dict) or str(value).lstrip().startswith("{")
 
 
 def _verify(extra: dict[str, Any]) -> bool | str:
-    value = extra.get("verify")
-    if value is None or isinstance(value, bool):
-        return value is not False
-    return {"true": True, "": True, "false": False}.get(str(value).strip().lower(), str(value))
+    value = str(extra.get("verify", "true")).strip()
+    if value.lower() in _YES_NO:
+        return _YES_NO[value.lower()]
+    if not Path(value).exists():
+        raise InvalidRequest(f"verify must be true, false or the path of a CA bundle; there is no {value!r}")
+    return value

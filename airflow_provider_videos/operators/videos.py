@@ -18,19 +18,20 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_provider_videos.api.errors import InvalidRequest, OutcomeUnknown
+from airflow_provider_videos.api.errors import InvalidRequest, OutcomeUnknown, Refused, RequestChanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from airflow.sdk import Context
+    from airflow.sdk.execution_time.context import TaskStateStoreAccessor
     from mypy_boto3_s3 import S3Client
 
     from airflow_provider_videos.api.client import VideosClient
-    from airflow_provider_videos.api.containers import Container
     from airflow_provider_videos.api.models import Phase, Video
-    from airflow_provider_videos.api.requests import Reference, Upload
-    from airflow_provider_videos.delivery.sinks import Sink
+    from airflow_provider_videos.api.requests import Endpoint, Operation, Reference, Upload
+    from airflow_provider_videos.submission.record import OnChanged, OnUnknown
 
 
 class _VideosOperator(BaseOperator):
@@ -47,24 +48,87 @@ class _VideosOperator(BaseOperator):
 
 
 class _SubmitOperator(_VideosOperator, ABC):
-    """What all purchases share: they are made once, recorded, and hand on the id."""
+    """
+    What all purchases share: they are made once, recorded, and hand on the id.
+
+    :param durable: whether the purchase is recorded so that no retry makes it again.
+    :param on_unknown: what to do when an earlier try may have bought a video whose id never arrived:
+        ``fail``, or ``resubmit``, which may buy a second one.
+    :param on_changed: what to do when the request changed between tries: ``fail`` or ``resubmit``.
+    """
+
+    def __init__(
+        self,
+        *,
+        durable: bool = True,
+        on_unknown: OnUnknown = "fail",
+        on_changed: OnChanged = "fail",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        _check_choice("on_unknown", on_unknown)
+        _check_choice("on_changed", on_changed)
+        self.durable = durable
+        self.on_unknown = on_unknown
+        self.on_changed = on_changed
 
     @abstractmethod
-    def _buy(self, client: VideosClient) -> Video: ...
+    def _order(self, endpoint: Endpoint) -> AbstractContextManager[Operation[Video]]:
+        """Build the purchase; files it needs stay open inside the ``with`` block."""
 
     def execute(self, context: Context) -> str:
         """Buy the video, or take up the one that an earlier try has bought, and return its id."""
-        from airflow_provider_videos.submission.durable import submit
+        task_instance = context["ti"]
+        try:
+            with self._connect() as client, self._order(client.endpoint) as operation:
+                video = self._submit(context, client, operation)
+        except OutcomeUnknown as error:
+            if self.on_unknown == "resubmit":
+                raise
+            raise AirflowFailException(str(error)) from error
+        except (InvalidRequest, Refused, RequestChanged) as error:
+            # A retry would send the same request and get the same answer.
+            raise AirflowFailException(str(error)) from error
+        task_instance.xcom_push("video", video.contract())
+        return video.id
 
-        with self._connect() as client:
-            try:
-                video_id, video = submit(context["task_state_store"], lambda: self._buy(client), self.log)
-            except (InvalidRequest, OutcomeUnknown) as error:
-                # A retry would send the same request: in vain, or for the second time.
-                raise AirflowFailException(str(error)) from error
-            video = video or client.retrieve(video_id)
-        context["ti"].xcom_push("video", video.contract())
-        return video_id
+    def _submit(self, context: Context, client: VideosClient, operation: Operation[Video]) -> Video:
+        if not self.durable:
+            return client.perform(operation)
+        from airflow_provider_videos.submission.durable import submit
+        from airflow_provider_videos.submission.record import Facts
+
+        facts = Facts(
+            fingerprint=operation.fingerprint(client.endpoint),
+            max_tries=context["ti"].max_tries,
+            on_unknown=self.on_unknown,
+            on_changed=self.on_changed,
+        )
+        store = _Memory(context["task_state_store"])
+        return submit(store, facts, lambda: client.perform(operation), self.log)
+
+
+class _Memory:
+    """The task state store, in which a purchase never expires."""
+
+    def __init__(self, store: TaskStateStoreAccessor) -> None:
+        self._store = store
+
+    def get(self, key: str) -> Any:
+        return self._store.get(key)
+
+    def set(self, key: str, value: Any) -> None:
+        from airflow.sdk.execution_time.context import NEVER_EXPIRE
+
+        self._store.set(key, value, retention=NEVER_EXPIRE)
+
+    def delete(self, key: str) -> None:
+        self._store.delete(key)
+
+
+def _check_choice(name: str, value: str) -> None:
+    if value not in {"fail", "resubmit"}:
+        raise ValueError(f"{name} must be fail or resubmit; got {value!r}")
 
 
 class VideoCreateOperator(_SubmitOperator):
@@ -83,8 +147,12 @@ class VideoCreateOperator(_SubmitOperator):
     :param extra_body: further fields of any name, such as ``{"seed": 7}``; they override the others.
         (templated)
     :param videos_conn_id: the connection to the server. (templated)
-    :raises AirflowFailException: if the request is wrong, or if the video may have been bought but the answer
-        was lost: neither is retried.
+    :param durable: whether the purchase is recorded so that no retry makes it again.
+    :param on_unknown: what to do when an earlier try may have bought a video whose id never arrived:
+        ``fail``, or ``resubmit``, which may buy a second one.
+    :param on_changed: what to do when the request changed between tries: ``fail`` or ``resubmit``.
+    :raises AirflowFailException: if the request is wrong or the server refuses it, or if the video may have
+        been bought but the answer was lost: neither is retried.
     """
 
     template_fields: Sequence[str] = (
@@ -119,9 +187,13 @@ class VideoCreateOperator(_SubmitOperator):
         self.characters = characters
         self.extra_body = extra_body
 
-    def _buy(self, client: VideosClient) -> Video:
+    @contextmanager
+    def _order(self, endpoint: Endpoint) -> Iterator[Operation[Video]]:
+        from airflow_provider_videos.api import requests
+
         with _reference(self.input_reference) as reference:
-            return client.create(
+            yield requests.create(
+                endpoint,
                 self.prompt,
                 model=self.model,
                 seconds=self.seconds,
@@ -142,8 +214,12 @@ class VideoRemixOperator(_SubmitOperator):
     :param prompt: what shall be different. (templated)
     :param extra_body: further fields of any name; they override the others. (templated)
     :param videos_conn_id: the connection to the server. (templated)
-    :raises AirflowFailException: if the request is wrong, or if the video may have been bought but the answer
-        was lost: neither is retried.
+    :param durable: whether the purchase is recorded so that no retry makes it again.
+    :param on_unknown: what to do when an earlier try may have bought a video whose id never arrived:
+        ``fail``, or ``resubmit``, which may buy a second one.
+    :param on_changed: what to do when the request changed between tries: ``fail`` or ``resubmit``.
+    :raises AirflowFailException: if the request is wrong or the server refuses it, or if the video may have
+        been bought but the answer was lost: neither is retried.
     """
 
     template_fields: Sequence[str] = ("video_id", "prompt", "extra_body", "videos_conn_id")
@@ -156,8 +232,11 @@ class VideoRemixOperator(_SubmitOperator):
         self.prompt = prompt
         self.extra_body = extra_body
 
-    def _buy(self, client: VideosClient) -> Video:
-        return client.remix(self.video_id, self.prompt, extra_body=self.extra_body)
+    @contextmanager
+    def _order(self, endpoint: Endpoint) -> Iterator[Operation[Video]]:  # noqa: ARG002 - one signature for all
+        from airflow_provider_videos.api import requests
+
+        yield requests.remix(self.video_id, self.prompt, extra_body=self.extra_body)
 
 
 class _DeriveOperator(_SubmitOperator, ABC):
@@ -203,15 +282,22 @@ class VideoEditOperator(_DeriveOperator):
         (templated)
     :param extra_body: further fields of any name; they override the others. (templated)
     :param videos_conn_id: the connection to the server. (templated)
-    :raises AirflowFailException: if the request is wrong, or if the video may have been bought but the answer
-        was lost: neither is retried.
+    :param durable: whether the purchase is recorded so that no retry makes it again.
+    :param on_unknown: what to do when an earlier try may have bought a video whose id never arrived:
+        ``fail``, or ``resubmit``, which may buy a second one.
+    :param on_changed: what to do when the request changed between tries: ``fail`` or ``resubmit``.
+    :raises AirflowFailException: if the request is wrong or the server refuses it, or if the video may have
+        been bought but the answer was lost: neither is retried.
     """
 
     template_fields: Sequence[str] = ("prompt", "video_id", "video", "extra_body", "videos_conn_id")
 
-    def _buy(self, client: VideosClient) -> Video:
+    @contextmanager
+    def _order(self, endpoint: Endpoint) -> Iterator[Operation[Video]]:  # noqa: ARG002 - one signature for all
+        from airflow_provider_videos.api import requests
+
         with self._source() as source:
-            return client.edit(source, self.prompt, extra_body=self.extra_body)
+            yield requests.edit(source, self.prompt, extra_body=self.extra_body)
 
 
 class VideoExtendOperator(_DeriveOperator):
@@ -227,8 +313,12 @@ class VideoExtendOperator(_DeriveOperator):
         (templated)
     :param extra_body: further fields of any name; they override the others. (templated)
     :param videos_conn_id: the connection to the server. (templated)
-    :raises AirflowFailException: if the request is wrong, or if the video may have been bought but the answer
-        was lost: neither is retried.
+    :param durable: whether the purchase is recorded so that no retry makes it again.
+    :param on_unknown: what to do when an earlier try may have bought a video whose id never arrived:
+        ``fail``, or ``resubmit``, which may buy a second one.
+    :param on_changed: what to do when the request changed between tries: ``fail`` or ``resubmit``.
+    :raises AirflowFailException: if the request is wrong or the server refuses it, or if the video may have
+        been bought but the answer was lost: neither is retried.
     """
 
     template_fields: Sequence[str] = (
@@ -244,9 +334,14 @@ class VideoExtendOperator(_DeriveOperator):
         super().__init__(**kwargs)
         self.seconds = seconds
 
-    def _buy(self, client: VideosClient) -> Video:
+    @contextmanager
+    def _order(self, endpoint: Endpoint) -> Iterator[Operation[Video]]:
+        from airflow_provider_videos.api import requests
+
         with self._source() as source:
-            return client.extend(source, self.prompt, seconds=self.seconds, extra_body=self.extra_body)
+            yield requests.extend(
+                endpoint, source, self.prompt, seconds=self.seconds, extra_body=self.extra_body
+            )
 
 
 class VideoDownloadOperator(_VideosOperator):
@@ -286,24 +381,22 @@ class VideoDownloadOperator(_VideosOperator):
         from airflow_provider_videos.delivery.deliver import deliver
         from airflow_provider_videos.delivery.destinations import Destination
 
-        destination = Destination.parse(self.destination)
-        uris: list[str] = []
-
-        def sink_for(container: Container) -> Sink:
-            target = destination.file_for(self.video_id, container)
-            uris.append(target.uri)
-            return target.sink(container, self._s3_client)
-
-        with (
-            self._connect() as client,
-            client.download_content(self.video_id, variant=self.variant) as content,
-        ):
-            receipt = deliver(self.video_id, content, sink_for)
-        self.log.info("Delivered %s bytes of %s to %s", receipt.size_bytes, receipt.container.name, uris[0])
+        try:
+            destination = Destination.parse(self.destination)
+            with (
+                self._connect() as client,
+                client.download_content(self.video_id, variant=self.variant) as content,
+            ):
+                receipt = deliver(self.video_id, content, destination, self._s3_client)
+        except InvalidRequest as error:
+            raise AirflowFailException(str(error)) from error
+        self.log.info(
+            "Delivered %s bytes of %s to %s", receipt.size_bytes, receipt.container.name, receipt.uri
+        )
         return {
             "video_id": self.video_id,
             "variant": self.variant,
-            "uri": uris[0],
+            "uri": receipt.uri,
             "size_bytes": receipt.size_bytes,
             "sha256": receipt.sha256,
             "content_type": receipt.container.content_type,
@@ -343,8 +436,11 @@ class VideoDeleteOperator(_VideosOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
         """Delete the video and say whether it was still there."""
-        with self._connect() as client:
-            answer = client.delete(self.video_id)
+        try:
+            with self._connect() as client:
+                answer = client.delete(self.video_id)
+        except InvalidRequest as error:
+            raise AirflowFailException(str(error)) from error
         self.log.info("Video %s %s", self.video_id, "is deleted" if answer.deleted else "was already gone")
         return {"video_id": self.video_id, "deleted": answer.deleted}
 
@@ -388,9 +484,12 @@ class VideoListOperator(_VideosOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:  # noqa: ARG002 - Airflow's signature
         """Go through the list and return what was asked for."""
-        with self._connect() as client:
-            chosen = filter(self._filter(), client.list(order=self.order or None))
-            return [video.contract() for video in islice(chosen, self.max_videos)]
+        try:
+            with self._connect() as client:
+                chosen = filter(self._filter(), client.list(order=self.order or None))
+                return [video.contract() for video in islice(chosen, self.max_videos)]
+        except InvalidRequest as error:
+            raise AirflowFailException(str(error)) from error
 
     def _filter(self) -> Callable[[Video], bool]:
         phases = self._phases()
@@ -445,7 +544,7 @@ def _opened(parameter: str, path: str) -> Iterator[tuple[str, BinaryIO]]:
     location = ObjectStoragePath(path)
     try:
         file = location.open("rb")  # type: ignore[no-untyped-call] # Airflow's method has no types
-    except (OSError, ValueError, ImportError) as error:
+    except (FileNotFoundError, IsADirectoryError, PermissionError, ValueError, ImportError) as error:
         raise InvalidRequest(f"{parameter} {path!r} cannot be read: {error}") from error
     with file:
         yield location.name, file

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_videos.api.errors import (
     Busy,
@@ -21,9 +21,12 @@ from airflow_provider_videos.api.errors import (
     VideoLost,
     VideosError,
 )
-from airflow_provider_videos.api.models import Phase
+from airflow_provider_videos.api.models import Phase, Problem
+from airflow_provider_videos.api.responses import quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from airflow_provider_videos.api.models import Video
 
 _TRANSIENT = (TransportError, ServerFault, Busy, Unreadable)
@@ -31,6 +34,8 @@ _TRANSIENT = (TransportError, ServerFault, Busy, Unreadable)
 # Replicas behind one address answer 404 for each other's jobs, so one 404 proves nothing.
 LOST_AFTER_ANSWERS = 3
 LOST_AFTER_SECONDS = 30.0
+
+LONGEST_RETRY_AFTER = 600.0
 
 
 @dataclass(slots=True)
@@ -57,6 +62,15 @@ class Watch:
         """Return all of it as plain JSON."""
         return asdict(self)
 
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Watch:
+        """
+        Read what :meth:`record` returned, in this release or another one.
+
+        :param record: what was kept of it.
+        """
+        return cls(**{name: record[name] for name in cls.__dataclass_fields__ if name in record})
+
     def take(self, answer: Video | VideosError, now: float) -> bool:
         """
         Take in an answer and say whether the video is there.
@@ -68,17 +82,17 @@ class Watch:
         :raises VideosError: if something is wrong that waiting does not cure.
         """
         if isinstance(answer, NotFound):
-            return self._miss(answer, now)
+            return self._miss(now)
         self.missing = 0
         if isinstance(answer, VideosError):
             if not self.patient and not isinstance(answer, _TRANSIENT):
                 raise answer
             return False
-        if answer.phase.is_final and answer.phase is not Phase.SUCCEEDED:
-            raise failure(answer)
+        if answer.has_failed:
+            raise failure(answer, self.video_id)
         return answer.phase is Phase.SUCCEEDED
 
-    def _miss(self, answer: NotFound, now: float) -> bool:
+    def _miss(self, now: float) -> bool:
         self.missing += 1
         if self.missing == 1:
             self.missing_since = now
@@ -87,9 +101,8 @@ class Watch:
             return False
         raise VideoLost(
             f"the video is lost: the server did not know it {self.missing} times in a row, over "
-            f"{absent:.0f} s. Servers forget their jobs when they restart, and finished ones "
-            f"when they expire. "
-            f"It last said: {answer.message}",
+            f"{absent:.0f} s. Servers forget their jobs when they restart, and finished ones when they "
+            "expire",
             video_id=self.video_id,
         )
 
@@ -118,19 +131,16 @@ def _status(answer: Video | VideosError) -> str:
     return status if answer.progress is None else f"{status}, {answer.progress:.0f} %"
 
 
-def failure(video: Video) -> VideoFailed:
+def failure(video: Video, video_id: str) -> VideoFailed:
     """
     Return the error for a job that ended without a video, in the server's own words.
 
     :param video: the job as the server describes it.
+    :param video_id: the id it was asked for with.
     """
-    problem = video.error
-    reason = problem.message if problem and problem.message else "the server gave no reason"
-    return VideoFailed(
-        f"the video ended as {video.status}: {reason}",
-        video_id=video.id,
-        code=problem.code if problem else None,
-    )
+    problem = video.error or Problem()
+    reason = quoted(problem.message or "the server gave no reason", (video.prompt,))
+    return VideoFailed(f"the video ended as {video.status}: {reason}", video_id=video_id, code=problem.code)
 
 
 def next_interval(
@@ -139,7 +149,6 @@ def next_interval(
     *,
     exponential_backoff: bool = False,
     max_wait: float | None = None,
-    retry_after: float | None = None,
 ) -> float:
     """
     Return how many seconds to wait before the next question.
@@ -150,12 +159,18 @@ def next_interval(
     :param poke_interval: seconds between two questions.
     :param waited: seconds waited so far.
     :param exponential_backoff: whether intervals grow.
-    :param max_wait: the longest interval.
-    :param retry_after: what the server asked for.
+    :param max_wait: the longest interval that they grow to.
     """
-    interval = poke_interval
-    if exponential_backoff:
-        interval = max(1.0, poke_interval / 2, waited) * random.uniform(2 / 3, 4 / 3)  # noqa: S311 - jitter
-    if max_wait:
-        interval = min(interval, max_wait)
-    return max(interval, retry_after or 0.0)
+    if not exponential_backoff:
+        return poke_interval
+    interval = max(1.0, poke_interval / 2, waited) * random.uniform(2 / 3, 4 / 3)  # noqa: S311 - jitter
+    return min(interval, max_wait or interval)
+
+
+def obeyed(retry_after: float | None) -> float:
+    """
+    Return how much of what a server asks to wait is waited, in seconds.
+
+    :param retry_after: what it asked for.
+    """
+    return min(retry_after or 0.0, LONGEST_RETRY_AFTER)

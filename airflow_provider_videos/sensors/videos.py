@@ -5,13 +5,25 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow.sdk import BaseSensorOperator, PokeReturnValue
+from airflow.sdk import BaseOperator, BaseSensorOperator, PokeReturnValue
 from airflow.sdk.configuration import conf
-from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    TaskDeferralTimeout,
+)
 
-from airflow_provider_videos.api.errors import VideoFailed, VideoLost, VideosError
+from airflow_provider_videos.api.errors import (
+    AnswerError,
+    NotFound,
+    TransportError,
+    VideoFailed,
+    VideoLost,
+    VideosError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,6 +47,8 @@ class VideoSensor(BaseSensorOperator):
     :param video_id: the id that the purchase returned. (templated)
     :param poke_interval: seconds, or a ``timedelta``, between two questions; 15 by default.
     :param timeout: seconds, or a ``timedelta``, until the wait is given up. The video lives on at the server.
+        A retry starts the clock anew, except in ``mode="reschedule"``, where Airflow counts from the first
+        try.
     :param deferrable: whether to wait in the triggerer, without a worker; Airflow's
         ``[operators] default_deferrable`` by default.
     :param soft_fail: whether to skip instead of fail when the video failed, is lost, or the time is up.
@@ -48,6 +62,8 @@ class VideoSensor(BaseSensorOperator):
     template_fields: Sequence[str] = ("video_id", "videos_conn_id")
 
     _watch: Watch | None = None
+    _pause = 0.0  # what the server asked us to wait
+    _unknown = False  # whether the server did not know the video when it was last asked
 
     def __init__(
         self,
@@ -68,29 +84,38 @@ class VideoSensor(BaseSensorOperator):
         with self._outcomes():
             if not self.deferrable:
                 return super().execute(context)
-            now = time.time()
-            return self._return_or_defer(context, started_at=now, deadline=now + self.timeout)
+            watch = self._new_watch()
+            video = self._look(watch)
+            return self._defer(watch) if video is None else self._push(context, video)
 
-    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> str:
         """
-        Take up the task where the trigger left it.
+        Take up the task where the trigger left it: the server itself is asked what became of the video.
 
         :param context: Airflow's context.
         :param event: what the trigger fired.
         """
         if event["status"] == "lost":
             raise AirflowFailException(event["error"])
+        video = self._look(self._new_watch(), quiet=True)
+        if video is not None:
+            return self._push(context, video)
         if event["status"] == "timeout":
             raise AirflowSensorTimeout
-        # The trigger has logged what it saw.
-        return self._return_or_defer(
-            context, started_at=event["started_at"], deadline=event["deadline"], quiet=True
+        raise TransportError(
+            f"the triggerer could not go on asking ({event['error'] or 'the video was there and is not'}), "
+            "and the video is not there yet",
+            video_id=self.video_id,
         )
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume with the same outcomes as the other modes, also where Airflow's own clock ended the wait."""
         with self._outcomes():
-            return super().resume_execution(next_method, next_kwargs, context)
+            try:
+                # Not the sensors' own method: its soft_fail also skips what the other modes fail on.
+                return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
+            except TaskDeferralTimeout:
+                return self.execute_complete(context, {"status": "timeout"})
 
     def poke(self, context: Context) -> PokeReturnValue:
         """
@@ -105,61 +130,62 @@ class VideoSensor(BaseSensorOperator):
         self._keep(context, watch)
         return PokeReturnValue(is_done=False)
 
-    def _return_or_defer(
-        self, context: Context, *, started_at: float, deadline: float, quiet: bool = False
-    ) -> Any:
-        from airflow_provider_videos.polling.watch import Watch
+    def _get_next_poke_interval(self, *args: Any, **kwargs: Any) -> float:
+        return max(self._pause, super()._get_next_poke_interval(*args, **kwargs))
 
-        watch = Watch(self.video_id, started_at, patient=self.silent_fail)
-        video = self._look(watch, quiet=quiet)
-        if video is not None:
-            return self._push(context, video)
-        remaining = deadline - time.time()
-        if remaining <= 0:
-            raise AirflowSensorTimeout
-        return self._defer(watch, deadline, remaining)
-
-    def _defer(self, watch: Watch, deadline: float, remaining: float) -> Any:
+    def _defer(self, watch: Watch) -> NoReturn:
         from airflow_provider_videos.triggers.videos import VideoTrigger
 
         self.defer(
             trigger=VideoTrigger(
                 video_id=self.video_id,
                 videos_conn_id=self.videos_conn_id,
-                poke_interval=self.poke_interval,
+                poke_interval=max(self.poke_interval, self._pause),
                 started_at=watch.started_at,
-                deadline=deadline,
+                deadline=watch.started_at + self.timeout,
                 exponential_backoff=self.exponential_backoff,
                 max_wait=self.max_wait.total_seconds() if self.max_wait else None,
                 silent_fail=self.silent_fail,
                 shown=watch.shown,
             ),
             method_name="execute_complete",
-            timeout=timedelta(seconds=remaining),
+            timeout=timedelta(seconds=self.timeout),
         )
 
     def _look(self, watch: Watch, *, quiet: bool = False) -> Video | None:
         """Ask the server once; return the video if it is there."""
-        from airflow_provider_videos.hooks.videos import VideosHook
-
-        answer: Video | VideosError
-        with VideosHook(self.videos_conn_id).get_conn() as client:
-            try:
-                answer = client.retrieve(self.video_id)
-            except VideosError as error:
-                answer = error
-        line = watch.news(answer, time.time())
-        if line and not quiet:
-            self.log.info(line)
+        answer = self._ask()
         try:
             done = watch.take(answer, time.time())
         except (VideoFailed, VideoLost) as end:
             raise AirflowFailException(str(end)) from end
+        line = watch.news(answer, time.time())
+        if line and not quiet:
+            self.log.info(line)
         return answer if done and not isinstance(answer, VideosError) else None
+
+    def _ask(self) -> Video | VideosError:
+        from airflow_provider_videos.hooks.videos import VideosHook
+        from airflow_provider_videos.polling.watch import obeyed
+
+        self._pause, self._unknown = 0.0, False
+        try:
+            with VideosHook(self.videos_conn_id).get_conn() as client:
+                return client.retrieve(self.video_id)
+        except AnswerError as error:
+            self._pause, self._unknown = obeyed(error.retry_after), isinstance(error, NotFound)
+            return error
+        except VideosError as error:
+            return error
 
     def _push(self, context: Context, video: Video) -> str:
         context["ti"].xcom_push("video", video.contract())
         return self.video_id
+
+    def _new_watch(self) -> Watch:
+        from airflow_provider_videos.polling.watch import Watch
+
+        return Watch(self.video_id, time.time(), patient=self.silent_fail)
 
     def _recall(self, context: Context) -> Watch:
         """Return what this try knows of its wait; in reschedule mode each poke is a new process."""
@@ -168,9 +194,9 @@ class VideoSensor(BaseSensorOperator):
         if self._watch is None:
             record: Any = context["task_state_store"].get(_RECORD) if self.reschedule else None
             if record and record["try_number"] == context["ti"].try_number:
-                self._watch = Watch(**record["watch"])
+                self._watch = Watch.from_record(record["watch"])
             else:
-                self._watch = Watch(self.video_id, time.time(), patient=self.silent_fail)
+                self._watch = self._new_watch()
         return self._watch
 
     def _keep(self, context: Context, watch: Watch) -> None:
@@ -180,20 +206,29 @@ class VideoSensor(BaseSensorOperator):
 
     @contextmanager
     def _outcomes(self) -> Iterator[None]:
-        """Make a bad end the same one in every mode."""
+        """Make a bad end the same one in every mode, whichever of Airflow's classes has met it first."""
         try:
             yield
+        except AirflowSkipException as skip:
+            # The base class skips by itself; the reason is behind it, unless the time was up.
+            raise AirflowSkipException(str(skip.__cause__ or self._too_late())) from skip.__cause__
         except AirflowSensorTimeout:
-            problem: Exception = AirflowSensorTimeout(
-                f"Video {self.video_id} was not completed within {self.timeout:.0f} s. It lives on at the "
-                "server: clear this task to go on waiting, or raise its timeout; creating it again would buy "
-                "a second one"
-            )
-            skips = self.soft_fail or self.never_fail
+            raise self._bad_end(self._too_late(), skips=self.soft_fail or self.never_fail) from None
         except AirflowFailException as error:
-            problem, skips = error, self.soft_fail or self.never_fail
+            raise self._bad_end(error, skips=self.soft_fail or self.never_fail) from error.__cause__
         except VideosError as error:
-            problem, skips = error, self.never_fail
-        else:
-            return
-        raise AirflowSkipException(str(problem)) if skips else problem
+            raise self._bad_end(error, skips=self.never_fail) from error.__cause__
+
+    def _bad_end(self, error: Exception, *, skips: bool) -> Exception:
+        return AirflowSkipException(str(error)) if skips else error
+
+    def _too_late(self) -> AirflowSensorTimeout:
+        late = f"Video {self.video_id} was not completed within {self.timeout:g} s"
+        if self._unknown:
+            return AirflowSensorTimeout(
+                f"{late}, and the server does not know it: is it the server it is from?"
+            )
+        return AirflowSensorTimeout(
+            f"{late}. It lives on at the server: clear this task to go on waiting, or raise its timeout; "
+            "creating it again would buy a second one"
+        )

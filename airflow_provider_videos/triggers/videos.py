@@ -10,7 +10,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_videos.api.errors import AnswerError, VideoFailed, VideoLost, VideosError
 from airflow_provider_videos.hooks.videos import VideosHook
-from airflow_provider_videos.polling.watch import Watch, next_interval
+from airflow_provider_videos.polling.watch import Watch, next_interval, obeyed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,10 +23,9 @@ class VideoTrigger(BaseTrigger):
     """
     Ask for a video's state until it has ended or the deadline has passed.
 
-    The one event it fires is small, and the task that resumes asks the server itself:
-    ``{"video_id", "status", "error", "started_at", "deadline"}``, with a status of ``ended``, ``lost``,
-    ``timeout`` or ``error``. All times are absolute, in unix seconds, so that a restart of the triggerer does
-    not shift them.
+    The one event it fires is small and repeats no word of the server; the task that resumes asks it itself:
+    ``{"video_id", "status", "error"}``, with a status of ``ended``, ``lost``, ``timeout`` or ``error``. All
+    times are absolute, in unix seconds, so that a restart of the triggerer does not shift them.
 
     :param video_id: the video.
     :param videos_conn_id: the connection to the server.
@@ -87,39 +86,34 @@ class VideoTrigger(BaseTrigger):
                 status, error = await self._wait(client), None
         except VideoFailed:
             status, error = "ended", None
+        except VideoLost as problem:
+            status, error = "lost", str(problem)
         except VideosError as problem:
-            status, error = "lost" if isinstance(problem, VideoLost) else "error", str(problem)
-        yield TriggerEvent(  # type: ignore[no-untyped-call] # Airflow's own class has no types
-            {
-                "video_id": self.video_id,
-                "status": status,
-                "error": error,
-                "started_at": self.started_at,
-                "deadline": self.deadline,
-            }
-        )
+            status, error = "error", _without_words(problem)
+        event = {"video_id": self.video_id, "status": status, "error": error}
+        yield TriggerEvent(event)  # type: ignore[no-untyped-call] # Airflow's own class has no types
 
     async def _wait(self, client: AsyncVideosClient) -> str:
         watch = Watch(self.video_id, self.started_at, patient=self.silent_fail, shown=self.shown)
-        retry_after = None
+        pause = 0.0
         # The sensor asked just before it deferred, so the wait comes first.
         while (remaining := self.deadline - time.time()) > 0:
-            await asyncio.sleep(min(self._interval(retry_after), remaining))
+            await asyncio.sleep(min(max(self._interval(), pause), remaining))
             answer = await _answer(client, self.video_id)
+            done = watch.take(answer, time.time())
             if line := watch.news(answer, time.time()):
                 self.log.info(line)
-            if watch.take(answer, time.time()):
+            if done:
                 return "ended"
-            retry_after = answer.retry_after if isinstance(answer, AnswerError) else None
+            pause = obeyed(answer.retry_after if isinstance(answer, AnswerError) else None)
         return "timeout"
 
-    def _interval(self, retry_after: float | None) -> float:
+    def _interval(self) -> float:
         return next_interval(
             self.poke_interval,
             time.time() - self.started_at,
             exponential_backoff=self.exponential_backoff,
             max_wait=self.max_wait,
-            retry_after=retry_after,
         )
 
 
@@ -128,3 +122,10 @@ async def _answer(client: AsyncVideosClient, video_id: str) -> Video | VideosErr
         return await client.retrieve(video_id)
     except VideosError as error:
         return error
+
+
+def _without_words(error: VideosError) -> str:
+    """Name an error without what the server said, which may hold anything."""
+    if isinstance(error, AnswerError):
+        return f"{type(error).__name__}, HTTP {error.status_code}"
+    return str(error)

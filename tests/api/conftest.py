@@ -18,15 +18,15 @@ IMPATIENT = Backoff(attempts=3, total=20, base=0, cap=0)
 class Awaited:
     """The asynchronous client, driven by a loop of its own so that both shells take the same tests."""
 
-    def __init__(self, endpoint) -> None:
+    def __init__(self, endpoint, backoff) -> None:
         self._runner = asyncio.Runner()
-        self._client = self._run(self._made(endpoint))
+        self._client = self._run(self._made(endpoint, backoff))
 
     def _run(self, awaitable) -> Any:
         return self._runner.run(awaitable)
 
-    async def _made(self, endpoint) -> AsyncVideosClient:
-        return AsyncVideosClient(endpoint, backoff=IMPATIENT)
+    async def _made(self, endpoint, backoff) -> AsyncVideosClient:
+        return AsyncVideosClient(endpoint, backoff=backoff)
 
     def __getattr__(self, name: str) -> Any:
         return lambda *args, **kwargs: self._run(getattr(self._client, name)(*args, **kwargs))
@@ -59,9 +59,9 @@ def connect(request):
     """Make a client of either kind; whatever it returns behaves alike."""
     made = []
 
-    def connect(endpoint):
-        blocking = request.param is VideosClient
-        client = VideosClient(endpoint, backoff=IMPATIENT) if blocking else Awaited(endpoint)
+    def connect(endpoint, backoff=IMPATIENT):
+        kind = VideosClient if request.param is VideosClient else Awaited
+        client = kind(endpoint, backoff=backoff)
         made.append(client)
         return client
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import io
 from dataclasses import replace
 
@@ -10,7 +12,8 @@ from PIL import Image
 
 from airflow_provider_videos.api import errors, requests
 from airflow_provider_videos.api.models import Phase
-from airflow_provider_videos.api.requests import Endpoint, Upload
+from airflow_provider_videos.api.requests import Endpoint, Timeouts, Upload
+from airflow_provider_videos.api.retry import Backoff
 from airflow_provider_videos.emulator import AddHeaders, Answer, Cut, Drop, Emulator, Failed, Fault
 
 
@@ -213,13 +216,15 @@ class TestFaults:
             (Answer(status=500, accepted=True), 1),
             (Answer(status=503, body="<html>"), 0),
             (Answer(status=408), 0),
+            (Answer(status=503, body={"message": "Service Unavailable"}, accepted=True), 1),
+            (Answer(status=303, headers={"Location": "/v1/videos/v"}, accepted=True), 1),
             (Answer(status=200, body="<html>", accepted=True), 1),
             (Answer(status=200, body={"no": "id"}, accepted=True), 1),
         ],
     )
     def test_a_purchase_of_unknown_outcome_is_not_repeated(self, client, videos_emulator, effect, bought):
         videos_emulator.inject(Fault(effect, operation="create"))
-        with pytest.raises(errors.OutcomeUnknown, match="may have been bought"):
+        with pytest.raises(errors.OutcomeUnknown, match="answer to a purchase is lost"):
             client.create("A boat at sea")
         assert videos_emulator.record.requests["create"] == 1
         assert len(videos_emulator.purchases) == bought
@@ -229,6 +234,7 @@ class TestFaults:
         [
             Answer(status=429),
             Answer(status=429, headers={"retry-after-ms": "1"}),
+            Answer(status=503, body={"error": {"message": "The engine is currently overloaded"}}),
             Answer(status=503, body={"detail": "The limit of 1 concurrent job is reached"}),
             Answer(status=409, headers={"Retry-After": "0"}),
         ],
@@ -296,6 +302,48 @@ class TestFaults:
         assert client.delete("v").deleted is True
 
 
+class TestBounds:
+    """A call ends in time and in memory, whatever the server does."""
+
+    @pytest.fixture
+    def dribble(self):
+        """A server whose answers take long and grow large."""
+
+        def dribbling(app):
+            async def endless(scope, receive, send):
+                headers = [(b"content-type", b"application/json")]
+                await send({"type": "http.response.start", "status": 200, "headers": headers})
+                for _ in range(200):
+                    await send({"type": "http.response.body", "body": b" " * chunk[0], "more_body": True})
+                    await asyncio.sleep(chunk[1])
+
+            return endless
+
+        chunk = [1, 0.01]
+        with Emulator(api_key=None, middleware=dribbling) as emulator:
+            emulator.chunk = chunk
+            yield emulator
+
+    def test_an_endless_answer_is_cut_off_in_time(self, connect, dribble):
+        endpoint = Endpoint(dribble.base_url, timeout=Timeouts(total=0.3))
+        with pytest.raises(errors.TransportError, match="in time"):
+            connect(endpoint, backoff=Backoff(attempts=1, total=0.3)).retrieve("v")
+
+    def test_an_endless_answer_is_cut_off_in_size(self, connect, dribble):
+        dribble.chunk[:] = [1024 * 1024, 0]
+        with pytest.raises(errors.Unreadable):
+            connect(Endpoint(dribble.base_url)).retrieve("v")
+
+    def test_an_encoded_download_is_decoded_and_its_length_not_believed(self, client, videos_emulator):
+        body = gzip.compress(b"0000ftyp" + bytes(5000))
+        videos_emulator.inject(
+            Fault(Answer(status=200, body=body, headers={"content-encoding": "gzip"}), operation="content")
+        )
+        with client.download_content("v") as content:
+            assert content.length is None
+            assert len(b"".join(content.chunks)) == 5008
+
+
 class TestRedirects:
     @pytest.fixture
     def elsewhere(self):
@@ -330,6 +378,13 @@ class TestRedirects:
         with pytest.raises((errors.Refused, errors.TransportError)), client.download_content("v"):
             pass
 
+    def test_nothing_but_content_is_redirected(self, client, videos_emulator):
+        videos_emulator.inject(
+            Fault(Answer(status=302, headers={"Location": "/login"}), operation="retrieve")
+        )
+        with pytest.raises(errors.Refused, match="redirects"):
+            client.retrieve("v")
+
     def test_a_purchase_is_not_redirected(self, client, videos_emulator):
         videos_emulator.inject(
             Fault(Answer(status=307, headers={"Location": "/v1/videos"}), operation="create")
@@ -361,6 +416,10 @@ class TestEndpoint:
             ("http:///v1", "host"),
             ("http://me:secret@gpu/v1", "password"),
             ("http://gpu/v1?api-version=1", "query"),
+            ("http://gpu:port/v1", "not an address"),
+            ("http://a..b/v1", "not an address"),
+            ("http://" + "a" * 64 + "/v1", "not an address"),
+            ("http://g\x01pu/v1", "not an address"),
         ],
     )
     def test_a_base_url_is_an_address_and_nothing_else(self, base_url, words):
@@ -372,6 +431,17 @@ class TestEndpoint:
         with pytest.raises(errors.InvalidRequest, match="Authorization") as caught:
             Endpoint("http://gpu/v1", api_key="sk-1\nsk-2")
         assert "sk-1" not in str(caught.value)
+
+    @pytest.mark.parametrize("name", ["Authorization:", "api key", "", "é"])
+    def test_a_header_has_a_name_that_headers_have(self, name):
+        with pytest.raises(errors.InvalidRequest, match="name of an HTTP header"):
+            Endpoint("http://gpu/v1", headers={name: "1"})
+
+    @pytest.mark.parametrize("extra_body", ["{}", ["seed"], 7])
+    def test_extra_fields_are_a_dict(self, client, videos_emulator, extra_body):
+        with pytest.raises(errors.InvalidRequest, match="extra_body"):
+            client.create("A boat", extra_body=extra_body)
+        assert videos_emulator.record.connections == 0
 
     def test_what_is_secret_stays_out_of_its_repr(self):
         endpoint = Endpoint("http://gpu/v1", api_key="sk-1", headers={"a": "s1"}, query={"b": "s2"})

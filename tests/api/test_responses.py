@@ -9,7 +9,7 @@ from airflow_provider_videos.api import errors
 from airflow_provider_videos.api.models import Phase
 from airflow_provider_videos.api.responses import (
     error_of,
-    find_ended_video,
+    find_failed_video,
     read_model_names,
     read_page,
     read_video,
@@ -105,17 +105,59 @@ def test_what_must_stay_secret_is_not_repeated():
 
 @pytest.mark.parametrize(
     "body",
+    [
+        {"detail": {"you asked": 'A "boat" at sea\nß'}},
+        {"error": {"message": 'no: A "boat" at sea\nß', "code": 'A "boat" at sea\nß'}},
+        {"error": {"message": {"prompt": 'A "boat" at sea\nß'}}},
+    ],
+)
+def test_a_prompt_is_found_in_every_disguise(body):
+    assert "boat" not in str(error(answer(400, body), secrets=('A "boat" at sea\nß',)))
+
+
+@pytest.mark.parametrize(
+    "body",
     [FAILED, {"error": {"message": json.dumps(FAILED), "code": "500"}}, {"error": json.dumps(FAILED)}],
 )
 def test_a_failed_video_is_found_inside_an_error(body):
-    video = find_ended_video(answer(500, body))
+    video = find_failed_video(answer(500, body), "v")
     assert video.phase is Phase.FAILED
     assert video.error.message == "out of memory"
 
 
-@pytest.mark.parametrize("body", [{}, "oops", {"id": "v", "status": "queued"}, {"error": {"message": "[1]"}}])
-def test_other_errors_are_no_ended_video(body):
-    assert find_ended_video(answer(500, body)) is None
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (500, {}),
+        (500, "oops"),
+        (500, {"id": "v", "status": "queued"}),
+        (500, {"id": "v", "status": "success"}),
+        (500, {"error": {"message": "[1]"}}),
+        (503, {"id": "req_77", "status": "error", "message": "upstream overloaded"}),
+        (401, FAILED),
+        (429, FAILED),
+    ],
+)
+def test_other_errors_are_no_failed_video(status, body):
+    assert find_failed_video(answer(status, body), "v") is None
+
+
+def test_a_failed_video_of_another_id_says_that_it_is_a_video():
+    body = {**FAILED, "id": "upstream-id"}
+    assert find_failed_video(answer(500, body), "v") is None
+    assert find_failed_video(answer(500, {**body, "object": "video"}), "v").id == "upstream-id"
+
+
+@pytest.mark.parametrize("charset", ["hex", "zlib", "rot13", "utf-7", "nonsense", "utf-16"])
+def test_a_charset_is_not_believed(charset):
+    response = answer(200, {"id": "v"}, **{"content-type": f"application/json; charset={charset}"})
+    assert read_video(response).id == "v"
+    assert "400" in str(error(answer(400, "oops", **{"content-type": f"text/plain; charset={charset}"})))
+
+
+def test_half_a_character_is_no_obstacle():
+    video = read_video(answer(200, '{"id": "v", "prompt": "boat \\ud83d", "\\ud83d": 1}'))
+    assert video.contract()["prompt"] == "boat ?"
 
 
 @pytest.mark.parametrize(
@@ -142,7 +184,12 @@ def test_a_success_that_is_no_list_is_unreadable(body):
 
 @pytest.mark.parametrize(
     ("body", "names"),
-    [({"data": [{"id": "wan"}, {}, 3]}, ["wan"]), ({}, []), ("<html>", []), ({"data": 3}, [])],
+    [({"data": [{"id": "wan"}, {}, 3]}, ["wan"]), ({}, []), ({"data": 3}, [])],
 )
 def test_models_are_named_where_they_are_listed(body, names):
     assert read_model_names(answer(200, body)) == names
+
+
+def test_a_login_page_is_no_list_of_models():
+    with pytest.raises(errors.Unreadable):
+        read_model_names(answer(200, "<html>"))

@@ -11,7 +11,7 @@ from airflow_provider_videos.api.containers import AVI, JPEG, MP4, PNG, WEBM, WE
 from airflow_provider_videos.api.errors import DeliveryError, InvalidRequest
 from airflow_provider_videos.delivery.deliver import deliver
 from airflow_provider_videos.delivery.destinations import Destination
-from airflow_provider_videos.delivery.sinks import LocalFile, S3Object
+from airflow_provider_videos.delivery.sinks import S3Object
 
 MIB = 1024 * 1024
 
@@ -45,9 +45,10 @@ def place(request, tmp_path):
 class Local:
     def __init__(self, folder) -> None:
         self._folder = folder
+        self.uri = (folder / "film.mp4").as_uri()
 
-    def sink(self, container):
-        return LocalFile(self._folder / "film.mp4")
+    def s3(self):
+        raise AssertionError("no client is needed")
 
     def read(self) -> bytes:
         return (self._folder / "film.mp4").read_bytes()
@@ -60,9 +61,10 @@ class Bucket:
     def __init__(self, client) -> None:
         self._client = client
         self._key = f"films/{random.randbytes(8).hex()}.mp4"
+        self.uri = f"s3://bucket/{self._key}"
 
-    def sink(self, container):
-        return S3Object(self._client, "bucket", self._key, container.content_type)
+    def s3(self):
+        return self._client
 
     def read(self) -> bytes:
         return self._client.get_object(Bucket="bucket", Key=self._key)["Body"].read()
@@ -73,28 +75,33 @@ class Bucket:
         return [item["Key"] for item in found] + [item["Key"] for item in uploads]
 
 
+def bring(content, place):
+    return deliver("v", content, Destination.parse(place.uri), place.s3)
+
+
 @pytest.mark.parametrize("size", [12, 1000, 8 * MIB, 8 * MIB + 1, 20 * MIB])
 def test_what_arrives_is_what_was_sent(place, size):
     body = file(size)
-    receipt = deliver("v", content(body, length=size), place.sink)
+    receipt = bring(content(body, length=size), place)
     assert place.read() == body
     assert receipt.size_bytes == size
     assert receipt.sha256 == hashlib.sha256(body).hexdigest()
     assert receipt.container is MP4
+    assert receipt.uri == place.uri
     assert len(place.leftovers()) == 1
 
 
 @pytest.mark.parametrize("size", [1000, 20 * MIB])
 def test_a_stream_that_breaks_off_leaves_nothing(place, size):
     with pytest.raises(BrokenOffError):
-        deliver("v", Content("video/mp4", None, breaking_off(file(size))), place.sink)
+        bring(Content("video/mp4", None, breaking_off(file(size))), place)
     assert place.leftovers() == []
 
 
 @pytest.mark.parametrize("promised", [999, 1001])
 def test_another_length_than_promised_leaves_nothing(place, promised):
     with pytest.raises(DeliveryError, match=f"{promised} bytes were promised and 1000 came"):
-        deliver("v", content(file(1000), length=promised), place.sink)
+        bring(content(file(1000), length=promised), place)
     assert place.leftovers() == []
 
 
@@ -103,13 +110,13 @@ def test_another_length_than_promised_leaves_nothing(place, promised):
 )
 def test_what_is_no_video_is_not_delivered(place, body):
     with pytest.raises(DeliveryError, match="did not send a video or an image"):
-        deliver("v", content(body), place.sink)
+        bring(content(body), place)
     assert place.leftovers() == []
 
 
 def test_a_video_in_tiny_pieces_is_known_all_the_same(place):
     body = file(100)
-    deliver("v", content(body, piece=1), place.sink)
+    bring(content(body, piece=1), place)
     assert place.read() == body
 
 
@@ -132,7 +139,7 @@ def test_a_format_is_told_by_its_first_bytes(head, container):
 
 
 def test_a_new_file_has_the_permissions_of_any_new_file(tmp_path):
-    deliver("v", content(file(100)), lambda _: LocalFile(tmp_path / "deep" / "film.mp4"))
+    deliver("v", content(file(100)), Destination.parse(f"{tmp_path}/deep/film.mp4"), None)
     (tmp_path / "other").write_text("")
     modes = {
         stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "deep" / "film.mp4", tmp_path / "other")
@@ -151,6 +158,7 @@ def test_a_new_file_has_the_permissions_of_any_new_file(tmp_path):
         ("s3://bucket/what?#%20.mp4", "s3://bucket/what?#%20.mp4"),
         ("s3://bucket/films/", "s3://bucket/films/v%2Fd%3D.mp4"),
         ("s3://bucket", "s3://bucket/v%2Fd%3D.mp4"),
+        ("s3://s3/films/a.mp4", "s3://s3/films/a.mp4"),
     ],
 )
 def test_a_destination_means_what_its_user_wrote(destination, uri):
@@ -159,12 +167,58 @@ def test_a_destination_means_what_its_user_wrote(destination, uri):
 
 @pytest.mark.parametrize("video_id", ["../../etc/passwd", "..", "/etc/passwd", "a" * 300, "~", "\0"])
 def test_no_id_climbs_out_of_its_folder(tmp_path, video_id):
-    destination = Destination.parse(f"{tmp_path}/").file_for(video_id, MP4)
-    deliver("v", content(file(100)), lambda container: destination.sink(container, None))
+    deliver(video_id, content(file(100)), Destination.parse(f"{tmp_path}/"), None)
     assert len(list(tmp_path.iterdir())) == 1
 
 
-@pytest.mark.parametrize("destination", ["", "s3://", "gs://bucket/a", "file://host/a", "https://a/b?sig=1"])
+def test_ids_that_differ_in_their_end_alone_are_two_files(tmp_path):
+    for video_id in ("v" * 262 + "1", "v" * 262 + "2"):
+        deliver(video_id, content(file(100)), Destination.parse(f"{tmp_path}/"), None)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_folder_without_its_slash_is_named(tmp_path):
+    with pytest.raises(InvalidRequest, match="is a folder: end it with /"):
+        Destination.parse(str(tmp_path))
+
+
+def test_a_place_that_cannot_be_written_is_named_without_its_temporary_name(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DeliveryError, match=r"file/film\.mp4 cannot be written") as caught:
+        deliver("v", content(file(100)), Destination.parse(f"{tmp_path}/file/film.mp4"), None)
+    assert ".part" not in str(caught.value)
+
+
+def test_a_bucket_that_is_not_there_is_named(s3):
+    with pytest.raises(DeliveryError, match=r"s3://nowhere/film\.mp4 cannot be written"):
+        deliver("v", content(file(100)), Destination.parse("s3://nowhere/film.mp4"), lambda: s3)
+
+
+def test_parts_grow_so_that_they_never_become_too_many(s3, monkeypatch):
+    monkeypatch.setattr(S3Object, "SMALLEST_PART", 5 * MIB)
+    monkeypatch.setattr(S3Object, "PARTS_PER_SIZE", 1)
+    sizes = []
+    s3.meta.events.register(
+        "before-call.s3.UploadPart",
+        lambda params, **_: sizes.append(params["body"].getbuffer().nbytes),
+    )
+    body = file(31 * MIB)
+    deliver("v", content(body, piece=MIB), Destination.parse("s3://bucket/grown.mp4"), lambda: s3)
+    assert sizes == [5 * MIB, 10 * MIB, 15 * MIB, MIB]
+    assert s3.get_object(Bucket="bucket", Key="grown.mp4")["Body"].read() == body
+
+
+def test_a_success_that_is_no_video_is_described_without_its_values(tmp_path):
+    body = b'{"url": "https://cdn/SECRETPATH", "prompt": "A secret boat"}'
+    with pytest.raises(DeliveryError, match="JSON with url, prompt") as caught:
+        deliver("v", content(body), Destination.parse(f"{tmp_path}/"), None)
+    assert "SECRET" not in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "destination", ["", "s3://", "gs://bucket/a", "file://host/a", "https://a/b?sig=1", None, 3]
+)
 def test_a_destination_nobody_can_write_to_is_refused(destination):
     with pytest.raises(InvalidRequest, match="destination must be") as caught:
         Destination.parse(destination)

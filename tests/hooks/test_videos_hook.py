@@ -6,7 +6,7 @@ import pytest
 
 from airflow_provider_videos.api import errors
 from airflow_provider_videos.api.requests import Timeouts
-from airflow_provider_videos.emulator import AddHeaders, Answer, Drop, Fault
+from airflow_provider_videos.emulator import Answer, Drop, Fault
 from airflow_provider_videos.hooks.videos import VideosHook
 
 
@@ -28,6 +28,8 @@ GPU = {"host": "http://gpu:8000/v1", "password": "a-long-key"}
     [
         (GPU, "http://gpu:8000/v1"),
         ({**GPU, "host": "https://gpu/v1/"}, "https://gpu/v1"),
+        ({**GPU, "host": " https://gpu/v1 ", "schema": ""}, "https://gpu/v1"),
+        ({**GPU, "host": "gpu/v1", "schema": "HTTPS"}, "https://gpu/v1"),
         ({**GPU, "host": "gpu:8000/v1"}, "http://gpu:8000/v1"),
         ({**GPU, "host": "gpu", "port": 8000, "schema": "v1"}, "http://gpu:8000/v1"),
         ({**GPU, "host": "gpu", "port": 8443, "schema": "https"}, "https://gpu:8443"),
@@ -52,7 +54,7 @@ def test_extra_fields_are_read_in_json_and_in_uri_form(connect):
         "seconds_type": "integer",
         "auth_header": "api-key",
         "auth_scheme": "",
-        "headers": {"x-a": 1},
+        "headers": {"x-a": 1, "x-b": None},
         "query": '{"api-version": "2"}',
         "timeout": {"read": 5},
         "verify": "false",
@@ -99,6 +101,12 @@ def test_a_server_without_keys_is_reached_when_told_so(connect):
         ({**GPU, "extra": {"query": [1]}}, "query must be a JSON object"),
         ({**GPU, "extra": {"timeout": "soon"}}, "timeout"),
         ({**GPU, "extra": {"timeout": -1}}, "timeout"),
+        ({**GPU, "extra": {"timeout": 0}}, "timeout"),
+        ({**GPU, "extra": {"timeout": "inf"}}, "timeout"),
+        ({**GPU, "extra": {"timeout": "nan"}}, "timeout"),
+        ({**GPU, "extra": {"verify": "/nope.pem"}}, "nope.pem"),
+        ({**GPU, "extra": {"verify": 1}}, "true, false or the path"),
+        ({**GPU, "extra": {"verify": __file__}}, "CA bundle"),
         ({**GPU, "extra": {"timeout": {"reed": 1}}}, "connect, read, total"),
     ],
 )
@@ -152,6 +160,8 @@ class TestTestConnection:
             (Answer(status=401), "check the key"),
             (Answer(status=500, body="boom"), "boom"),
             (Drop(), "is the server up?"),
+            (Answer(status=200, body="<html>"), "login page"),
+            (Answer(status=302, headers={"Location": "/login"}), "redirects"),
         ],
     )
     def test_a_bad_one_says_what_to_do(self, videos_emulator, effect, hint):
@@ -163,9 +173,7 @@ class TestTestConnection:
 
     @pytest.mark.usefixtures("connection")
     def test_a_server_that_lists_no_models_is_fine(self, videos_emulator):
-        videos_emulator.inject(
-            Fault(Answer(status=200, body="ok"), times=None), Fault(AddHeaders(headers={}))
-        )
+        videos_emulator.inject(Fault(Answer(status=200, body={"status": "ok"})))
         assert VideosHook().test_connection()[0]
 
     def test_an_incomplete_one_says_what_is_missing(self, connect):

@@ -16,7 +16,7 @@ from PIL import Image
 
 from airflow_provider_videos.api.client import VideosClient
 from airflow_provider_videos.api.errors import Busy, DeliveryError, NotSupported
-from airflow_provider_videos.emulator import Answer, Cut, Drop, Emulator, Fault
+from airflow_provider_videos.emulator import Answer, Cut, Drop, Emulator, Fault, Latency
 from airflow_provider_videos.operators.videos import (
     VideoCreateOperator,
     VideoDeleteOperator,
@@ -138,6 +138,45 @@ class TestCreate:
         assert len(videos_emulator.purchases) == 1
         assert FailsOnce.tries == [ran.xcoms["return_value"]] * 2
         assert ran.xcoms["video"]["id"] == ran.xcoms["return_value"]
+
+    def test_a_retry_asks_the_server_nothing(self, run, videos_emulator):
+        class FailsOnce(VideoCreateOperator):
+            tries: ClassVar[list[str]] = []
+
+            def execute(self, context):
+                self.tries.append(super().execute(context))
+                videos_emulator.restart()
+                if len(self.tries) == 1:
+                    raise RuntimeError("the worker is gone")
+                return self.tries[-1]
+
+        ran = run(FailsOnce, prompt="A boat", model="emulated-1")
+        assert ran.state == "success"
+        assert videos_emulator.record.requests == {"create": 1}
+        assert ran.xcoms["video"]["model"] == "emulated-1"
+
+    def test_a_task_that_runs_out_of_time_in_the_purchase_buys_once(self, run, videos_emulator):
+        videos_emulator.inject(Fault(Latency(seconds=1.5), operation="create"))
+        ran = run(VideoCreateOperator, prompt="A boat", execution_timeout=timedelta(seconds=0.5), retries=1)
+        assert ran.state == "failed"
+        assert "may have been bought" in str(run.errors[-1])
+        assert videos_emulator.record.requests["create"] == 1
+
+    def test_what_the_server_refuses_is_asked_for_once(self, run, videos_emulator):
+        assert run(VideoCreateOperator, prompt="A boat", size="1x1", retries=3).state == "failed"
+        assert type(run.errors[0]) is AirflowFailException
+        assert "size" in str(run.errors[0])
+        assert videos_emulator.record.requests["create"] == 1
+
+    def test_whoever_says_so_buys_again_in_doubt(self, run, videos_emulator):
+        videos_emulator.inject(Fault(Drop(accepted=True), operation="create"))
+        assert run(VideoCreateOperator, prompt="A boat", on_unknown="resubmit").state == "success"
+        assert len(videos_emulator.purchases) == 2
+
+    @pytest.mark.parametrize("parameter", ["on_unknown", "on_changed"])
+    def test_a_choice_that_is_none_is_refused_when_the_dag_is_parsed(self, parameter):
+        with pytest.raises(ValueError, match=f"{parameter} must be fail or resubmit"):
+            VideoCreateOperator(task_id="it", prompt="A boat", **{parameter: "maybe"})
 
     def test_a_server_that_asks_for_a_long_wait_is_named_with_its_wait(self, run, videos_emulator):
         videos_emulator.inject(

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import re
+import time
+from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
+from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 from airflow.sdk import DAG
-from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    TaskDeferralError,
+    TaskDeferred,
+)
 
 from airflow_provider_videos.api.client import VideosClient
-from airflow_provider_videos.api.errors import Unauthorized
+from airflow_provider_videos.api.errors import TransportError, Unauthorized
 from airflow_provider_videos.emulator import Answer, Drop, Emulator, Failed, Fault, ManualClock, Stuck
 from airflow_provider_videos.polling import watch
 from airflow_provider_videos.sensors.videos import VideoSensor
@@ -20,6 +32,13 @@ MODES = {
     "reschedule": {"mode": "reschedule", "deferrable": False},
     "deferred": {"deferrable": True},
 }
+
+
+@pytest.fixture
+def connection(videos_emulator, monkeypatch):
+    """A connection whose calls are over quickly, so that the wait itself has to be patient."""
+    fields = json.loads(videos_emulator.airflow_connection) | {"extra": {"timeout": {"total": 0.2}}}
+    monkeypatch.setenv("AIRFLOW_CONN_VIDEOS_DEFAULT", json.dumps(fields))
 
 
 @pytest.fixture
@@ -46,18 +65,36 @@ def videos_emulator(steps):
 
 @pytest.fixture(params=MODES)
 def wait(request, run_dag, connection):
-    """Wait for a video in one of the modes; what went wrong is in ``wait.errors``."""
+    """Wait for a video in one of the modes; how that ended is in ``wait.errors`` and ``wait.ends``."""
+
+    class Noting(VideoSensor):
+        """Notes how each of its starts ends."""
+
+        def execute(self, context):
+            with noted():
+                return super().execute(context)
+
+        def resume_execution(self, *args, **kwargs):
+            with noted():
+                return super().resume_execution(*args, **kwargs)
+
+    @contextmanager
+    def noted():
+        try:
+            yield
+        except (AirflowSkipException, AirflowFailException, AirflowSensorTimeout) as end:
+            wait.ends.append((type(end), str(end)))
+            raise
 
     def wait(video_id, **options):
-        wait.errors = []
+        wait.errors, wait.ends = [], []
         with DAG("waiting", schedule=None) as dag:
-            VideoSensor(
+            Noting(
                 task_id="wait",
                 video_id=video_id,
-                retries=1,
                 retry_delay=timedelta(0),
                 on_failure_callback=lambda context: wait.errors.append(context["exception"]),
-                **{"poke_interval": 0.05, "timeout": 20, **MODES[request.param], **options},
+                **{"poke_interval": 0.05, "timeout": 20, "retries": 1, **MODES[request.param], **options},
             )
         return run_dag(dag)["wait"]
 
@@ -99,22 +136,17 @@ class TestABadEndIsTheSameInEveryMode:
         videos_emulator.clock.advance(60)
         ran = wait(video_id, soft_fail=soft_fail)
         assert ran.state == state
-        for error in wait.errors:
-            assert type(error) is AirflowFailException
-            assert str(error) == (
-                f"the video ended as failed: Blocked by policy. (video {video_id}, code content_filter)"
-            )
-        assert len(wait.errors) == (not soft_fail)
+        reason = f"the video ended as failed: Blocked by policy. (video {video_id}, code content_filter)"
+        assert wait.ends == [(AirflowSkipException if soft_fail else AirflowFailException, reason)]
 
     def test_lost(self, wait, videos_emulator, monkeypatch, soft_fail, state):
         monkeypatch.setattr(watch, "LOST_AFTER_SECONDS", 0.0)
         ran = wait("video_gone", soft_fail=soft_fail)
         assert ran.state == state
-        for error in wait.errors:
-            assert type(error) is AirflowFailException
-            assert "the video is lost: the server did not know it 3 times in a row" in str(error)
-            assert "video_gone" in str(error)
-        assert len(wait.errors) == (not soft_fail)
+        ((kind, reason),) = wait.ends
+        assert kind is (AirflowSkipException if soft_fail else AirflowFailException)
+        assert reason.startswith("the video is lost: the server did not know it 3 times in a row")
+        assert "video_gone" in reason
         assert videos_emulator.record.requests["retrieve"] in (3, 4)
 
     def test_late(self, wait, buy, videos_emulator, soft_fail, state):
@@ -122,10 +154,14 @@ class TestABadEndIsTheSameInEveryMode:
         video_id = buy()
         ran = wait(video_id, timeout=0.3, soft_fail=soft_fail)
         assert ran.state == state
-        for error in wait.errors:
-            assert type(error) is AirflowSensorTimeout
-            assert str(error).startswith(f"Video {video_id} was not completed within 0 s. It lives on")
-        assert len(wait.errors) == (not soft_fail)
+        ((kind, reason),) = wait.ends
+        assert kind is (AirflowSkipException if soft_fail else AirflowSensorTimeout)
+        assert reason.startswith(f"Video {video_id} was not completed within 0.3 s. It lives on")
+
+    def test_late_and_unknown(self, wait, videos_emulator, soft_fail, state):
+        ran = wait("video_nope", timeout=0.3, soft_fail=soft_fail)
+        assert ran.state == state
+        assert "the server does not know it" in wait.ends[0][1]
 
 
 def test_what_waiting_does_not_cure_fails_and_may_be_retried(wait, buy, videos_emulator):
@@ -152,15 +188,18 @@ def test_a_server_that_goes_away_and_comes_back_is_waited_out(wait, buy, videos_
     video_id = buy()
     videos_emulator.clock.advance(60)
     videos_emulator.inject(
-        Fault(Drop(), operation="retrieve", times=2), Fault(Answer(status=502), operation="retrieve", times=2)
+        Fault(Drop(), operation="retrieve", times=6),
+        Fault(Answer(status=502), operation="retrieve", nth=7, times=6),
     )
     assert wait(video_id).state == "success"
+    assert videos_emulator.record.requests["retrieve"] > 12
 
 
-def test_an_interval_that_grows_is_no_obstacle(wait, buy, videos_emulator):
+def test_a_key_that_is_refused_on_the_way_fails_in_every_mode(wait, buy, videos_emulator):
     video_id = buy()
-    videos_emulator.clock.advance(60)
-    assert wait(video_id, exponential_backoff=True, max_wait=timedelta(seconds=1)).state == "success"
+    videos_emulator.inject(Fault(Answer(status=401), operation="retrieve", nth=2, times=1))
+    assert wait(video_id, retries=0).state == "failed"
+    assert not isinstance(wait.errors[0], AirflowFailException)
 
 
 def test_the_log_has_a_line_for_each_change(wait, buy, capfd, steps):
@@ -171,3 +210,71 @@ def test_the_log_has_a_line_for_each_change(wait, buy, capfd, steps):
     assert lines[0] == "queued, 0 %"
     assert lines[1].startswith("in_progress, ")
     assert lines[2:] == ["completed, 100 %"]
+
+
+class TestDeferral:
+    """What the sensor hands to Airflow and takes from it, which ``dag.test()`` does not show."""
+
+    @pytest.fixture
+    def context(self):
+        class TaskInstance:
+            try_number = 1
+            xcoms: ClassVar[dict] = {}
+
+            def xcom_push(self, key, value):
+                self.xcoms[key] = value
+
+        return {"ti": TaskInstance()}
+
+    def sensor(self, video_id, **options):
+        return VideoSensor(task_id="wait", video_id=video_id, deferrable=True, **options)
+
+    def test_it_names_its_deadline_to_airflow_and_to_the_trigger(self, connection, buy, context):
+        options = {"exponential_backoff": True, "max_wait": 60, "silent_fail": True, "poke_interval": 7}
+        before = time.time()
+        with pytest.raises(TaskDeferred) as deferred:
+            self.sensor(buy(), timeout=100, **options).execute(context)
+        _, kwargs = deferred.value.trigger.serialize()
+        assert deferred.value.timeout == timedelta(seconds=100)
+        assert before <= kwargs["started_at"] <= time.time()
+        assert kwargs["deadline"] == kwargs["started_at"] + 100
+        assert {name: kwargs[name] for name in options} == options
+        assert kwargs["shown"] == "queued, 0 %"
+
+    @pytest.mark.parametrize("end", ["event", "airflow"])
+    def test_the_time_being_up_is_no_reason_not_to_look(self, connection, buy, context, videos_emulator, end):
+        sensor, timeout = self.sensor(buy()), {"video_id": "v", "status": "timeout", "error": None}
+        resume = {
+            "event": ("execute_complete", {"event": timeout}),
+            "airflow": ("__fail__", {"error": "Trigger timeout"}),
+        }[end]
+        with pytest.raises(AirflowSensorTimeout, match="It lives on"):
+            sensor.resume_execution(*resume, context)
+        videos_emulator.clock.advance(60)
+        assert sensor.resume_execution(*resume, context) == sensor.video_id
+
+    def test_a_trigger_that_died_is_no_bad_end_of_the_video(self, connection, context):
+        with pytest.raises(TaskDeferralError):
+            self.sensor("v", soft_fail=True).resume_execution(
+                "__fail__", {"error": "Trigger failure"}, context
+            )
+
+    def test_a_trigger_that_could_not_ask_is_not_started_again_and_again(self, connection, buy, context):
+        event = {
+            "video_id": "v",
+            "status": "error",
+            "error": "InvalidRequest: no connection in the triggerer",
+        }
+        with pytest.raises(TransportError, match="no connection in the triggerer"):
+            self.sensor(buy()).resume_execution("execute_complete", {"event": event}, context)
+
+    def test_each_try_of_a_rescheduled_sensor_begins_its_own_count(self, connection, context):
+        store = {}
+        context["task_state_store"] = SimpleNamespace(get=store.get, set=store.__setitem__)
+        sensor = partial(VideoSensor, task_id="wait", video_id="video_gone", mode="reschedule")
+        for _ in range(2):
+            sensor().poke(context)
+        assert store["videos_wait"]["watch"]["missing"] == 2
+        context["ti"].try_number = 2
+        sensor().poke(context)
+        assert store["videos_wait"]["watch"]["missing"] == 1

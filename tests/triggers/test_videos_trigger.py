@@ -35,14 +35,7 @@ async def fire(trigger: VideoTrigger) -> dict:
 
 async def test_a_completed_video_ends_it(video_id, videos_emulator):
     videos_emulator.clock.advance(60)
-    waiting = trigger(video_id)
-    assert await fire(waiting) == {
-        "video_id": video_id,
-        "status": "ended",
-        "error": None,
-        "started_at": waiting.started_at,
-        "deadline": waiting.deadline,
-    }
+    assert await fire(trigger(video_id)) == {"video_id": video_id, "status": "ended", "error": None}
 
 
 async def test_a_failed_video_ends_it_without_its_words(videos_emulator, endpoint):
@@ -76,6 +69,59 @@ async def test_an_error_that_waiting_does_not_cure_is_handed_over(video_id, vide
     assert "401" in event["error"]
 
 
+@pytest.mark.parametrize("status", [400, 401, 403])
+async def test_an_event_repeats_no_word_of_the_server(video_id, videos_emulator, status):
+    words = f"see https://accounts/keys?sig=1; you asked: {PROMPT}"
+    videos_emulator.inject(
+        Fault(Answer(status=status, body={"error": words}), operation="retrieve", times=None)
+    )
+    event = json.dumps(await fire(trigger(video_id)))
+    assert str(status) in event
+    assert PROMPT not in event
+    assert "http:" not in event
+    assert "https:" not in event
+
+
+async def test_an_outage_longer_than_a_call_is_waited_out(video_id, videos_emulator):
+    videos_emulator.clock.advance(60)
+    videos_emulator.inject(Fault(Answer(status=503), operation="retrieve", times=7))
+    assert (await fire(trigger(video_id)))["status"] == "ended"
+    assert videos_emulator.record.requests["retrieve"] == 8
+
+
+async def test_what_the_server_asks_for_is_waited_but_not_beyond_the_deadline(video_id, videos_emulator):
+    headers = {"Retry-After": "999999"}
+    videos_emulator.inject(Fault(Answer(status=429, headers=headers), operation="retrieve", times=None))
+    assert (await fire(trigger(video_id, patience=0.3)))["status"] == "timeout"
+    # The second is the last look, at the deadline.
+    assert videos_emulator.record.requests["retrieve"] == 2
+
+
+async def test_intervals_grow_when_asked_to(videos_emulator, endpoint):
+    videos_emulator.inject(Fault(Stuck()))
+    with VideosClient(endpoint) as client:
+        video_id = client.create(PROMPT).id
+    long_ago = time.time() - 100
+    await fire(trigger(video_id, patience=0.5, poke_interval=0.05, started_at=long_ago))
+    steady = videos_emulator.record.requests["retrieve"]
+    await fire(
+        trigger(video_id, patience=0.5, poke_interval=0.05, started_at=long_ago, exponential_backoff=True)
+    )
+    assert steady > 3
+    assert videos_emulator.record.requests["retrieve"] == steady + 1
+    await fire(
+        trigger(
+            video_id,
+            patience=0.5,
+            poke_interval=0.05,
+            started_at=long_ago,
+            exponential_backoff=True,
+            max_wait=0.05,
+        )
+    )
+    assert videos_emulator.record.requests["retrieve"] > steady + 4
+
+
 async def test_a_connection_that_is_missing_is_handed_over(monkeypatch, video_id):
     monkeypatch.delenv("AIRFLOW_CONN_VIDEOS_DEFAULT")
     event = await fire(trigger(video_id))
@@ -98,7 +144,12 @@ async def test_what_is_stored_rebuilds_it_and_holds_nothing_secret(video_id, vid
     assert "http" not in stored
 
 
-async def test_releases_before_ours_are_understood(video_id):
-    """Triggers in flight are rebuilt by newer code, so what was once optional stays so."""
-    now = time.time()
-    VideoTrigger(video_id=video_id, videos_conn_id="c", poke_interval=1.0, started_at=now, deadline=now + 1)
+@pytest.mark.parametrize(
+    "kwargs",
+    [{"video_id": "v", "videos_conn_id": "c", "poke_interval": 15.0, "started_at": 1.0, "deadline": 2.0}],
+    ids=["0.1.0"],
+)
+def test_what_a_release_has_stored_is_understood_by_ours(kwargs):
+    """Triggers in flight are rebuilt by newer code: the arguments each release stored are kept here."""
+    _, stored = VideoTrigger(**kwargs).serialize()
+    assert kwargs.items() <= stored.items()

@@ -1,0 +1,60 @@
+"""What a lost answer and a clear cost, on a real scheduler."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airflow_provider_videos.emulator import Drop, Fault
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from airflow_provider_videos.emulator import Emulator
+    from demo.standalone import Airflow
+
+pytestmark = pytest.mark.system
+
+DAG_ID = "example_video_to_storage"
+
+
+def test_a_lost_answer_buys_once_and_a_person_can_go_on_with_the_id(
+    airflow: Airflow, emulator: Emulator, tmp_path: Path
+) -> None:
+    emulator.record.clear()
+    emulator.inject(Fault(Drop(accepted=True), operation="create"))
+    run = airflow.rest.trigger(DAG_ID, {"prompt": "A very secret boat", "destination": f"{tmp_path}/"})
+    assert run.wait() == "failed"
+    log = json.dumps(run.log("create_video"))
+    assert "a video may have been bought at 20" in log
+    assert "A very secret boat" not in log
+    store = f"{run.path}/taskInstances/create_video/state-store"
+    intent = airflow.rest.get(store)
+    assert "A very secret boat" not in json.dumps(intent)
+    assert str(emulator.api_key) not in json.dumps(intent)
+
+    # As the message says: write the id that is in the server's list, and clear the task.
+    (purchase,) = emulator.purchases
+    airflow.rest.call("PUT", f"{store}/videos_submission", json={"value": {"video_id": purchase.video_id}})
+    run.clear("create_video", downstream=True)
+    assert run.wait() == "success"
+    assert run.xcom("create_video") == purchase.video_id
+    assert len(emulator.purchases) == 1
+    assert [path.suffix for path in tmp_path.iterdir()] == [".mp4"]
+
+
+def test_a_clear_of_create_buys_and_a_clear_of_anything_else_does_not(
+    airflow: Airflow, emulator: Emulator, tmp_path: Path
+) -> None:
+    emulator.record.clear()
+    run = airflow.rest.trigger(DAG_ID, {"destination": f"{tmp_path}/boat.mp4"})
+    assert run.wait() == "success"
+    run.clear("delete_video")
+    assert run.wait() == "success"
+    assert len(emulator.purchases) == 1
+    run.clear("create_video", downstream=True)
+    assert run.wait() == "success"
+    assert [purchase.operation for purchase in emulator.purchases] == ["create", "create"]
+    assert run.xcom("create_video") == emulator.purchases[1].video_id

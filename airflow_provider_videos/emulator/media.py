@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import textwrap
+import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
@@ -58,9 +59,9 @@ class Picture:
         margin, text = width // 16, self._font(28)
         draw = ImageDraw.Draw(ground)
         columns = int((width - 2 * margin) / text.getlength("n"))
-        lines = textwrap.wrap(self.job.prompt, columns, max_lines=LINES_SHOWN, placeholder=" ...")
+        lines = textwrap.wrap(_drawable(self.job.prompt), columns, max_lines=LINES_SHOWN, placeholder=" ...")
         draw.multiline_text((margin, height // 10), "\n".join(lines), INK, text, spacing=width // 90)
-        draw.text((margin, height - height // 12), self.job.model, FAINT, self._font(40))
+        draw.text((margin, height - height // 12), _drawable(self.job.model), FAINT, self._font(40))
         return ground
 
     def at(self, second: float) -> Image.Image:
@@ -82,6 +83,12 @@ class Picture:
 
     def _font(self, parts: int) -> FreeTypeFont | ImageFont.ImageFont:
         return ImageFont.load_default(size=max(min(self.size) // parts, 10))
+
+
+def _drawable(text: str) -> str:
+    """What Pillow's own font has of a text: letters lose their accents, others become question marks."""
+    bare = (letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
+    return "".join(bare).encode("ascii", "replace").decode()
 
 
 def render_video(job: Job) -> Bytes:

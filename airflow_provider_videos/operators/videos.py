@@ -15,10 +15,10 @@ from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from airflow.sdk import BaseOperator
+from airflow.sdk import BaseOperator, RetryDecision, RetryPolicy
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_provider_videos.api.errors import InvalidRequest, OutcomeUnknown, Refused, RequestChanged
+from airflow_provider_videos.api.errors import Busy, InvalidRequest, OutcomeUnknown, Refused, RequestChanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from airflow_provider_videos.submission.record import OnChanged, OnUnknown
 
 
+_LONGEST_RETRY_DELAY = 24 * 3600.0
+
+
 class _VideosOperator(BaseOperator):
     """What all operators share: the connection."""
 
@@ -45,6 +48,34 @@ class _VideosOperator(BaseOperator):
         from airflow_provider_videos.hooks.videos import VideosHook
 
         return VideosHook(self.videos_conn_id).get_conn()
+
+
+class ServerPacedRetryPolicy(RetryPolicy):
+    """
+    Retry a busy server when it asked to be retried, however long that is; else as the task's own settings say.
+
+    The buying operators have it unless they are given a ``retry_policy`` of their own.
+    """
+
+    def evaluate(
+        self,
+        exception: BaseException,
+        try_number: int,  # noqa: ARG002 - Airflow's signature
+        max_tries: int,  # noqa: ARG002 - Airflow's signature
+        context: Context | None = None,  # noqa: ARG002 - Airflow's signature
+    ) -> RetryDecision:
+        """
+        Decide when a failed task is retried.
+
+        :param exception: what failed it.
+        :param try_number: the try that failed.
+        :param max_tries: the most tries there are.
+        :param context: Airflow's context.
+        """
+        if not isinstance(exception, Busy) or exception.retry_after is None:
+            return RetryDecision.default()
+        wait = timedelta(seconds=min(exception.retry_after, _LONGEST_RETRY_DELAY))
+        return RetryDecision.retry(delay=wait, reason=f"the server asked to wait {wait}")
 
 
 class _SubmitOperator(_VideosOperator, ABC):
@@ -65,6 +96,7 @@ class _SubmitOperator(_VideosOperator, ABC):
         on_changed: OnChanged = "fail",
         **kwargs: Any,
     ) -> None:
+        kwargs.setdefault("retry_policy", ServerPacedRetryPolicy())
         super().__init__(**kwargs)
         _check_choice("on_unknown", on_unknown)
         _check_choice("on_changed", on_changed)

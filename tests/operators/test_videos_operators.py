@@ -9,15 +9,16 @@ from typing import ClassVar
 
 import fsspec
 import pytest
-from airflow.sdk import DAG, task, task_group
+from airflow.sdk import DAG, RetryAction, RetryDecision, task, task_group
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.sdk.io import attach
 from PIL import Image
 
 from airflow_provider_videos.api.client import VideosClient
-from airflow_provider_videos.api.errors import Busy, DeliveryError, NotSupported
+from airflow_provider_videos.api.errors import Busy, DeliveryError, NotSupported, ServerFault
 from airflow_provider_videos.emulator import Answer, Cut, Drop, Emulator, Fault, Latency
 from airflow_provider_videos.operators.videos import (
+    ServerPacedRetryPolicy,
     VideoCreateOperator,
     VideoDeleteOperator,
     VideoDownloadOperator,
@@ -55,6 +56,18 @@ def completed(endpoint, videos_emulator) -> str:
         video_id = client.create("A paper boat", size="1280x720", seconds=4).id
     videos_emulator.clock.advance(60)
     return video_id
+
+
+class Impatient(ServerPacedRetryPolicy):
+    """Decides as the policy does, and then does not wait."""
+
+    def __init__(self):
+        self.asked = []
+
+    def evaluate(self, *args, **kwargs):
+        decision = super().evaluate(*args, **kwargs)
+        self.asked.append(decision.retry_delay)
+        return RetryDecision.retry(delay=timedelta(0))
 
 
 class TestCreate:
@@ -185,6 +198,29 @@ class TestCreate:
         assert run(VideoCreateOperator, prompt="A boat", retries=0).state == "failed"
         assert type(run.errors[0]) is Busy
         assert run.errors[0].retry_after == 900
+
+    @pytest.mark.parametrize(
+        ("error", "delay"),
+        [
+            (Busy("not now", retry_after=900), timedelta(minutes=15)),
+            (Busy("not now", retry_after=10**9), timedelta(days=1)),
+            (Busy("not now"), None),
+            (ServerFault("oops"), None),
+            (RuntimeError("oops"), None),
+        ],
+    )
+    def test_a_retry_waits_as_long_as_the_server_asked(self, error, delay):
+        decision = VideoCreateOperator(task_id="it", prompt="A boat").retry_policy.evaluate(error, 1, 3)
+        assert decision.retry_delay == delay
+        assert decision.action is (RetryAction.DEFAULT if delay is None else RetryAction.RETRY)
+
+    def test_airflow_takes_the_server_s_word_for_the_delay(self, run, videos_emulator):
+        headers = {"Retry-After": "33"}  # longer than a call may wait
+        videos_emulator.inject(Fault(Answer(status=429, headers=headers), operation="create"))
+        policy = Impatient()
+        assert run(VideoCreateOperator, prompt="A boat", retry_policy=policy).state == "success"
+        assert policy.asked == [timedelta(seconds=33)]
+        assert videos_emulator.record.requests["create"] == 2
 
 
 def test_remix_returns_the_new_id(run, videos_emulator, completed):

@@ -61,7 +61,7 @@ def main() -> None:
     try:
         emulator = _build(arguments)
         emulator.start()
-    except (ImportError, OSError) as error:
+    except (ImportError, OSError, OverflowError) as error:
         sys.exit(f"cannot serve at {arguments.host}:{arguments.port}: {error}")
     sys.stdout.write(_greeting(emulator))
     sys.stdout.flush()

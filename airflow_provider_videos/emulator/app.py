@@ -14,9 +14,9 @@ from starlette.responses import JSONResponse
 from airflow_provider_videos.emulator import fields
 from airflow_provider_videos.emulator.control import Control
 from airflow_provider_videos.emulator.errors import CODES, ContractError
-from airflow_provider_videos.emulator.faults import Aim, WireEffect
+from airflow_provider_videos.emulator.faults import ON_THE_WIRE, Aim, WireEffect
 from airflow_provider_videos.emulator.operations import Operations
-from airflow_provider_videos.emulator.record import Exchange, safe_headers
+from airflow_provider_videos.emulator.record import Exchange, safe_headers, safe_query
 from airflow_provider_videos.emulator.trouble import Answering, Line, troubled
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class Application:
             operation=found.route.name if found.route else None,
             method=scope["method"],
             path=scope["path"],
-            query=scope["query_string"].decode("latin-1"),
+            query=safe_query(scope["query_string"]),
             headers=safe_headers(scope["headers"]),
             connection=scope["state"]["connection"].number,
             at=self._state.clock.now(),
@@ -129,8 +129,8 @@ class Application:
         """The whole request is read before any fault strikes, so that each strikes at the same point."""
         await request.body()
         aim = await self._aim(request, found)
-        effects = self._state.faults.strike(aim)
-        request.state.job_effects = [effect for effect in effects if not isinstance(effect, WireEffect)]
+        request.state.aim = aim  # a job's fate is drawn when there is a job
+        effects = self._state.faults.strike(aim, ON_THE_WIRE)
         line = Line(request.scope, request.receive)
 
         async def answer(send: Send) -> None:
@@ -175,9 +175,11 @@ class Application:
         async def send_recorded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
-                message = {**message, "headers": [*message["headers"], *self._every_header(exchange)]}
+                given = {name for name, _ in message["headers"]}
+                more = [header for header in self._every_header(exchange) if header[0] not in given]
+                message = {**message, "headers": [*message["headers"], *more]}
             else:
-                exchange.bytes_sent += len(message.get("body", b""))
+                self._state.record.count(exchange, len(message.get("body", b"")))
             await send(message)
 
         return send_recorded

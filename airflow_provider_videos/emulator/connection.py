@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import struct
 from typing import TYPE_CHECKING, Any
@@ -9,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 if TYPE_CHECKING:
-    import asyncio
-
     from airflow_provider_videos.emulator.record import Record
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -26,6 +25,7 @@ class Connection:
 
     def __init__(self, number: int, transport: asyncio.Transport) -> None:
         self.number = number
+        self.lost = asyncio.Event()
         self._transport = transport
 
     def finish(self) -> None:
@@ -55,3 +55,9 @@ class WatchedProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # uv
         record.connections += 1
         self.app_state = {"connection": Connection(record.connections, transport)}
         super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell every request on the connection; uvicorn itself tells the latest alone."""
+        connection: Connection = self.app_state["connection"]
+        connection.lost.set()
+        super().connection_lost(exc)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 BLOCK = 1 << 20
 FTYP = b"\x00\x00\x00\x20ftypisom\x00\x00\x02\x00isomiso2avc1mp41"
 MDAT_HEADER = 16
-SINGLE_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+SINGLE_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
 class Content(Protocol):

@@ -26,6 +26,9 @@ async def _object(request: Request) -> dict[str, Any]:
     return given
 
 
+A_CENTURY = 100 * 365 * 86400.0
+
+
 class Control:
     """
     One method an endpoint.
@@ -66,8 +69,8 @@ class Control:
     async def clock(self, request: Request) -> Response:
         """Put the clock forward."""
         seconds = (await _object(request)).get("advance")
-        if not isinstance(seconds, int | float) or isinstance(seconds, bool):
-            raise ContractError(400, 'Say how far: {"advance": 60}.')
+        if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not abs(seconds) < A_CENTURY:
+            raise ContractError(400, 'Say how far, in seconds: {"advance": 60}.')
         self._state.clock.advance(seconds)
         return JSONResponse({"now": self._state.clock.now()})
 

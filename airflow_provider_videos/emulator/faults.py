@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import base64
+import secrets
 import threading
 from dataclasses import asdict, dataclass, field, fields, replace
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from airflow_provider_videos.emulator.jobs import Fate, JobError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+def _texts(headers: Mapping[str, object]) -> dict[str, str]:
+    return {str(name): str(value) for name, value in headers.items()}
+
+
+def _check_amount(name: str, amount: object) -> None:
+    if not isinstance(amount, int | float) or not 0 <= amount < float("inf"):
+        raise ValueError(f"{name} is a number from 0 on; got {amount!r}")
+
 
 # --- On the wire ------------------------------------------------------------------------------------------
 
@@ -27,6 +38,11 @@ class Answer:
     accepted: bool = False
     """Whether the request is carried out all the same: the purchase happens, its answer is replaced."""
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.status, int) or not 200 <= self.status <= 599:
+            raise ValueError(f"status is a number from 200 to 599; got {self.status!r}")
+        object.__setattr__(self, "headers", _texts(self.headers))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddHeaders:
@@ -34,12 +50,18 @@ class AddHeaders:
 
     headers: Mapping[str, str]
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "headers", _texts(self.headers))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Latency:
     """A wait, in real seconds, before the request is looked at."""
 
     seconds: float
+
+    def __post_init__(self) -> None:
+        _check_amount("seconds", self.seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +80,9 @@ class Cut:
 
     after_bytes: int = 1
 
+    def __post_init__(self) -> None:
+        _check_amount("after_bytes", self.after_bytes)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stall:
@@ -67,6 +92,9 @@ class Stall:
     """How much of the body goes out first; None hangs before the answer has begun."""
     accepted: bool = False
     """Whether the request is carried out, when nothing of the answer goes out."""
+
+    def __post_init__(self) -> None:
+        _check_amount("after_bytes", self.after_bytes or 0)
 
 
 WireEffect = Answer | AddHeaders | Latency | Drop | Cut | Stall
@@ -159,8 +187,14 @@ KINDS: dict[str, type[WireEffect | JobEffect]] = {
     "lost": Lost,
     "listed_late": ListedLate,
 }
+ON_THE_WIRE: tuple[type, ...] = get_args(WireEffect)
+IN_A_LIFE: tuple[type, ...] = get_args(JobEffect)
 NAMES = {kind: name for name, kind in KINDS.items()}
 BUYING = frozenset({"create", "remix", "edit", "extend"})
+OPERATIONS = (
+    *("create", "retrieve", "list", "delete", "content", "remix", "edit", "extend"),
+    *("create_character", "retrieve_character", "models"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +240,12 @@ class Fault:
             raise ValueError("times is at least 1; leave it null to strike for ever")
         if not 0.0 <= self.chance <= 1.0:
             raise ValueError("chance lies between 0 and 1")
+        if self.operation not in {None, *OPERATIONS}:
+            raise ValueError(f"operation is one of {', '.join(OPERATIONS)}; got {self.operation!r}")
+        if self.method is not None and self.method != self.method.upper():
+            raise ValueError(f"method is one such as GET; got {self.method!r}")
+        if not isinstance(self.prompt or "", str) or not isinstance(self.path or "", str):
+            raise ValueError("prompt and path are texts")  # noqa: TRY004 - like the others, for one except clause
 
     def matches(self, aim: Aim) -> bool:
         """Whether every condition holds; effects in a job's life strike only what buys one."""
@@ -265,7 +305,7 @@ class Armed:
     matched: int = 0
     struck: int = 0
 
-    def strikes(self, aim: Aim, seed: int | None) -> bool:
+    def strikes(self, aim: Aim, seed: int) -> bool:
         """Whether this request is one of those; counting it is part of the question."""
         if not self.fault.matches(aim):
             return False
@@ -275,7 +315,7 @@ class Armed:
         self.struck += hit
         return hit
 
-    def _drawn(self, seed: int | None) -> bool:
+    def _drawn(self, seed: int) -> bool:
         lot = blake2b(f"{seed}/{self.number}/{self.matched}".encode(), digest_size=4).digest()
         return int.from_bytes(lot) < self.fault.chance * 2**32
 
@@ -292,7 +332,7 @@ class Faults:
     """
 
     def __init__(self, seed: int | None) -> None:
-        self._seed = seed
+        self._seed = secrets.randbits(64) if seed is None else seed
         self._lock = threading.Lock()
         self._armed: list[Armed] = []
 
@@ -306,11 +346,20 @@ class Faults:
         with self._lock:
             self._armed.clear()
 
-    def strike(self, aim: Aim) -> list[WireEffect | JobEffect]:
-        """The effects that hit this request."""
+    def strike(self, aim: Aim, kinds: tuple[type, ...]) -> list[WireEffect | JobEffect]:
+        """
+        The effects of some kinds that hit a request.
+
+        :param aim: the request.
+        :param kinds: `ON_THE_WIRE`, drawn at the door, or `IN_A_LIFE`, drawn when a job is made.
+        """
         with self._lock:
-            hits = [armed.fault.effect for armed in self._armed if armed.strikes(aim, self._seed)]
-        return [marker.effect for marker in MARKERS if marker.matches(aim)] + hits
+            of_kind = [armed for armed in self._armed if isinstance(armed.fault.effect, kinds)]
+            hits = [armed.fault.effect for armed in of_kind if armed.strikes(aim, self._seed)]
+        markers = [
+            marker.effect for marker in MARKERS if isinstance(marker.effect, kinds) and marker.matches(aim)
+        ]
+        return markers + hits
 
     def to_json(self) -> list[dict[str, Any]]:
         """The faults in force with their counts."""

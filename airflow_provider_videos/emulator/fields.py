@@ -11,12 +11,14 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException
 
 from airflow_provider_videos.emulator.errors import ContractError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from starlette.datastructures import FormData
     from starlette.requests import Request
 
 SECONDS = ("4", "8", "12", "16", "20")
@@ -25,6 +27,7 @@ IMAGE_TYPES = ("image/jpeg", "image/png", "image/webp")
 VIDEO_TYPES = ("video/mp4", "video/quicktime", "video/webm")
 LONGEST_PROMPT = 32_000
 LONGEST_NAME = 80
+LARGEST_FIELD = 1 << 26
 MOST_CHARACTERS = 2
 JSON_NAMES: dict[type, str] = {
     type(None): "null",
@@ -61,7 +64,20 @@ class Upload:
 
 def describe(fields: Fields) -> Fields:
     """The fields for the record: files described, all else as it came."""
-    return {name: value.describe() if isinstance(value, Upload) else value for name, value in fields.items()}
+    return {name: _described(value) for name, value in fields.items()}
+
+
+def _described(value: Any) -> Any:
+    match value:
+        case Upload():
+            return value.describe()
+        case dict():
+            return {name: _described(inner) for name, inner in value.items()}
+        case list():
+            return [_described(inner) for inner in value]
+        case str() if value.startswith("data:"):
+            return f"{value.partition(',')[0]},... ({len(value)} characters)"
+    return value
 
 
 async def read_fields(request: Request) -> Fields:
@@ -73,13 +89,20 @@ async def read_fields(request: Request) -> Fields:
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in {"multipart/form-data", "application/x-www-form-urlencoded"}:
-        form = await request.form()
+        form = await _form(request)
         return nest([(name, await _value(value)) for name, value in form.multi_items()])
     if kind == "application/json":
         return _json_object(await request.body())
     raise ContractError(
         400, f"Unsupported content type: '{kind}'. Send JSON or a form.", code="unsupported_content_type"
     )
+
+
+async def _form(request: Request) -> FormData:
+    try:
+        return await request.form(max_part_size=LARGEST_FIELD)
+    except (MultiPartException, KeyError, AssertionError) as error:
+        raise ContractError(400, "We could not parse the form of your request.") from error
 
 
 async def _value(value: UploadFile | str) -> Upload | str:
@@ -93,7 +116,9 @@ async def _value(value: UploadFile | str) -> Upload | str:
 def _json_object(body: bytes) -> Fields:
     try:
         fields = json.loads(body)
-    except ValueError as error:
+        # What could not be answered, listed or put on record again is not taken.
+        json.dumps(fields, allow_nan=False, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
         raise ContractError(400, "We could not parse the JSON body of your request.") from error
     if not isinstance(fields, dict):
         raise ContractError(400, "The body of your request is not a JSON object.", code="invalid_type")

@@ -160,7 +160,7 @@ def image_size(data: bytes) -> str:
         with Image.open(io.BytesIO(data), formats=IMAGE_FORMATS) as image:
             image.load()
             return f"{image.width}x{image.height}"
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise Unreadable from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -11,6 +12,7 @@ from starlette.responses import JSONResponse
 from airflow_provider_videos.emulator import answers, fields
 from airflow_provider_videos.emulator.content import serve
 from airflow_provider_videos.emulator.errors import ContractError, not_found
+from airflow_provider_videos.emulator.faults import IN_A_LIFE, JobEffect, WireEffect
 from airflow_provider_videos.emulator.jobs import Fate, Job, Status, work_seconds
 from airflow_provider_videos.emulator.library import VARIANTS, Library, image_size, video_measures
 from airflow_provider_videos.emulator.record import Purchase
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from airflow_provider_videos.emulator.faults import JobEffect
     from airflow_provider_videos.emulator.fields import Fields
     from airflow_provider_videos.emulator.state import State
 
@@ -187,7 +188,7 @@ class Operations:
             work=work_seconds(token, state.job_seconds),
             remixed_from=order.remixed_from,
             reference=order.reference,
-            fate=_fate(request.state.job_effects),
+            fate=_fate(state.faults.strike(request.state.aim, IN_A_LIFE)),
         )
         state.jobs.add(job)
         known = fields.describe(order.fields)
@@ -196,7 +197,7 @@ class Operations:
         return JSONResponse(answers.video(job, now))
 
     def _model(self, given: Fields) -> str:
-        if "model" not in given:
+        if given.get("model") is None:
             return self._state.models[0]
         return fields.text(given, "model", fields.LONGEST_PROMPT)
 
@@ -251,16 +252,17 @@ class Operations:
         return measures
 
 
-def _fate(effects: list[JobEffect]) -> Fate:
+def _fate(effects: list[WireEffect | JobEffect]) -> Fate:
     fate = Fate()
     for effect in effects:
-        fate = effect.decide(fate)
+        if not isinstance(effect, WireEffect):
+            fate = effect.decide(fate)
     return fate
 
 
 def _limit(query: dict[str, str]) -> int:
     given = query.get("limit", str(DEFAULT_LIMIT))
-    if not given.lstrip("-").isdecimal():
+    if not re.fullmatch(r"-?[0-9]{1,9}", given):
         message = f"Invalid type for 'limit': expected an integer, but got '{given}'."
         raise ContractError(400, message, param="limit", code="invalid_type")
     if not 1 <= int(given) <= MOST_LISTED:

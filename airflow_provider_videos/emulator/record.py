@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, deque
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 KEPT = 10_000
-SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "api-key", "x-api-key", "cookie"})
+SECRET = re.compile(r"auth|key|token|secret|cookie")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,11 +51,13 @@ class Record:
     requests: Counter[str] = field(default_factory=Counter)
     """How many requests for each operation; "unknown" for what is none."""
     connections: int = 0
+    bytes_sent: int = 0
+    """The bytes of all answers' bodies, as they were handed over to be sent."""
 
-    @property
-    def bytes_sent(self) -> int:
-        """The bytes of all answers' bodies."""
-        return sum(exchange.bytes_sent for exchange in list(self.exchanges))
+    def count(self, exchange: Exchange, size: int) -> None:
+        """Enter a piece of an answer."""
+        exchange.bytes_sent += size
+        self.bytes_sent += size
 
     def note(self, exchange: Exchange) -> None:
         """Enter a request as it arrives."""
@@ -66,6 +69,7 @@ class Record:
         self.purchases.clear()
         self.exchanges.clear()
         self.requests.clear()
+        self.bytes_sent = 0
 
     def to_json(self) -> dict[str, Any]:
         """Everything, for the control endpoint."""
@@ -85,4 +89,16 @@ def safe_headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
     :param raw: as they came in, names in lower case.
     """
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
-    return {name: "***" if name in SECRET_HEADERS else value for name, value in headers.items()}
+    return {name: "***" if SECRET.search(name) else value for name, value in headers.items()}
+
+
+def safe_query(raw: bytes) -> str:
+    """
+    A query without what it must not give away.
+
+    :param raw: as it came in.
+    """
+    pairs = (pair.partition("=") for pair in raw.decode("latin-1").split("&"))
+    return "&".join(
+        f"{name}=***" if SECRET.search(name.lower()) else name + sign + value for name, sign, value in pairs
+    )

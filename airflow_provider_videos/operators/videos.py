@@ -52,7 +52,7 @@ class _VideosOperator(BaseOperator):
 
 class ServerPacedRetryPolicy(RetryPolicy):
     """
-    Retry a busy server when it asked to be retried, however long that is; else as the task's own settings say.
+    Retry a busy server when it asked to be, however long that is; else as the task's own settings say.
 
     The buying operators have it unless they are given a ``retry_policy`` of their own.
     """

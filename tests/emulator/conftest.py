@@ -33,7 +33,7 @@ def server() -> Iterator[Subject]:
         yield from _living(base_url)
         return
     with Emulator(clock=ManualClock()) as emulator, connect(emulator.base_url, emulator.api_key) as client:
-        yield Subject(client, pass_time=emulator.clock.advance)
+        yield Subject(client, pass_time=emulator.clock.advance, complete=True)
 
 
 def _living(base_url: str) -> Iterator[Subject]:

@@ -1,4 +1,4 @@
-"""Forty wrong answers: each is caught by the contract's checks, so the checks can fail."""
+"""Forty-five wrong answers: each is caught by the contract's checks, so the checks can fail."""
 
 from __future__ import annotations
 
@@ -97,6 +97,11 @@ CONTENT = {"path": "/content", "exclude": "-"}
 LIST = {"path": "/v1/videos", "exclude": "/v1/videos/"}
 
 MUTATIONS = [
+    Mutation("no remix", status(200, 404), method="POST", path="/remix"),
+    Mutation("no edits", status(200, 404), method="POST", path="/v1/videos/edits"),
+    Mutation("no extensions", status(200, 405), method="POST", path="/v1/videos/extensions"),
+    Mutation("no characters", status(200, 501), method="POST", path="/v1/videos/characters"),
+    Mutation("no models", status(200, 404), path="/v1/models"),
     Mutation("a create without its id", without("id"), method="POST", path="/v1/videos"),
     Mutation("a create answered 201", status(200, 201), method="POST", path="/v1/videos"),
     Mutation("a create that loses the prompt", video("prompt", None), method="POST", path="/v1/videos"),
@@ -197,7 +202,11 @@ class Bench:
                 self.client.delete(f"/videos/{video['id']}")
         self.mutator.mutation = mutation
         return Subject(
-            self.client, pass_time=self.emulator.clock.advance, patience=10, rendered=self.rendered
+            self.client,
+            pass_time=self.emulator.clock.advance,
+            patience=10,
+            complete=True,
+            rendered=self.rendered,
         )
 
 
@@ -206,7 +215,7 @@ def bench() -> Iterator[Bench]:
     mutator = Mutator()
     emulator = Emulator(clock=ManualClock(), middleware=mutator)
     with emulator, connect(emulator.base_url, emulator.api_key) as client:
-        rendered = Subject(client, pass_time=emulator.clock.advance).video["id"]
+        rendered = Subject(client, pass_time=emulator.clock.advance, complete=True).video["id"]
         yield Bench(mutator, emulator, client, rendered)
 
 

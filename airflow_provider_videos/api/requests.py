@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -179,20 +180,23 @@ class Upload:
             raise InvalidRequest(f"{filename!r} must be {wanted}, and it is not")
         return cls(filename, content, container.content_type)
 
+    def stream(self) -> BinaryIO:
+        """Return the content as a file, at its beginning."""
+        if isinstance(self.content, bytes):
+            return io.BytesIO(self.content)
+        self.content.seek(0)
+        return self.content
+
     def sha256(self) -> str:
         """Return the SHA-256 of the whole file, in hexadecimal."""
-        if isinstance(self.content, bytes):
-            return hashlib.sha256(self.content).hexdigest()
-        digest = hashlib.sha256()
-        _rewound(self.content)
-        while chunk := self.content.read(_CHUNK):
+        digest, stream = hashlib.sha256(), self.stream()
+        while chunk := stream.read(_CHUNK):
             digest.update(chunk)
         return digest.hexdigest()
 
     def data_url(self) -> str:
         """Return the whole file as a ``data:`` URL, for servers that take JSON only."""
-        content = self.content if isinstance(self.content, bytes) else _rewound(self.content).read()
-        return f"data:{self.content_type};base64,{base64.b64encode(content).decode()}"
+        return f"data:{self.content_type};base64,{base64.b64encode(self.stream().read()).decode()}"
 
 
 Reference = Upload | Mapping[str, Any]
@@ -276,14 +280,8 @@ def _as_text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _part(upload: Upload) -> tuple[str, bytes | BinaryIO, str]:
-    content = upload.content if isinstance(upload.content, bytes) else _rewound(upload.content)
-    return upload.filename, content, upload.content_type
-
-
-def _rewound(file: BinaryIO) -> BinaryIO:
-    file.seek(0)
-    return file
+def _part(upload: Upload) -> tuple[str, BinaryIO, str]:
+    return upload.filename, upload.stream(), upload.content_type
 
 
 def create(

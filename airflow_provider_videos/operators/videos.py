@@ -18,7 +18,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from airflow.sdk import BaseOperator, RetryDecision, RetryPolicy
 from airflow.sdk.exceptions import AirflowFailException
 
-from airflow_provider_videos.api.errors import Busy, InvalidRequest, OutcomeUnknown, Refused, RequestChanged
+from airflow_provider_videos.api.errors import (
+    Busy,
+    InvalidRequest,
+    OutcomeUnknown,
+    Refused,
+    RequestChanged,
+    VideosError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,6 +42,15 @@ if TYPE_CHECKING:
 
 
 _LONGEST_RETRY_DELAY = 24 * 3600.0
+
+
+@contextmanager
+def _never_retried(*kinds: type[VideosError]) -> Iterator[None]:
+    """Fail for good on errors that a retry would meet again, or must not risk."""
+    try:
+        yield
+    except kinds as error:
+        raise AirflowFailException(str(error)) from error
 
 
 class _VideosOperator(BaseOperator):
@@ -111,16 +127,13 @@ class _SubmitOperator(_VideosOperator, ABC):
     def execute(self, context: Context) -> str:
         """Buy the video, or take up the one that an earlier try has bought, and return its id."""
         task_instance = context["ti"]
-        try:
-            with self._connect() as client, self._order(client.endpoint) as operation:
-                video = self._submit(context, client, operation)
-        except OutcomeUnknown as error:
-            if self.on_unknown == "resubmit":
-                raise
-            raise AirflowFailException(str(error)) from error
-        except (InvalidRequest, Refused, RequestChanged) as error:
-            # A retry would send the same request and get the same answer.
-            raise AirflowFailException(str(error)) from error
+        in_doubt = (OutcomeUnknown,) if self.on_unknown == "fail" else ()
+        with (
+            _never_retried(InvalidRequest, Refused, RequestChanged, *in_doubt),
+            self._connect() as client,
+            self._order(client.endpoint) as operation,
+        ):
+            video = self._submit(context, client, operation)
         task_instance.xcom_push("video", video.contract())
         return video.id
 
@@ -413,15 +426,13 @@ class VideoDownloadOperator(_VideosOperator):
         from airflow_provider_videos.delivery.deliver import deliver
         from airflow_provider_videos.delivery.destinations import Destination
 
-        try:
+        with _never_retried(InvalidRequest):
             destination = Destination.parse(self.destination)
             with (
                 self._connect() as client,
                 client.download_content(self.video_id, variant=self.variant) as content,
             ):
                 receipt = deliver(self.video_id, content, destination, self._s3_client)
-        except InvalidRequest as error:
-            raise AirflowFailException(str(error)) from error
         self.log.info(
             "Delivered %s bytes of %s to %s", receipt.size_bytes, receipt.container.name, receipt.uri
         )
@@ -468,11 +479,8 @@ class VideoDeleteOperator(_VideosOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
         """Delete the video and say whether it was still there."""
-        try:
-            with self._connect() as client:
-                answer = client.delete(self.video_id)
-        except InvalidRequest as error:
-            raise AirflowFailException(str(error)) from error
+        with _never_retried(InvalidRequest), self._connect() as client:
+            answer = client.delete(self.video_id)
         self.log.info("Video %s %s", self.video_id, "is deleted" if answer.deleted else "was already gone")
         return {"video_id": self.video_id, "deleted": answer.deleted}
 
@@ -516,12 +524,9 @@ class VideoListOperator(_VideosOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:  # noqa: ARG002 - Airflow's signature
         """Go through the list and return what was asked for."""
-        try:
-            with self._connect() as client:
-                chosen = filter(self._filter(), client.list(order=self.order or None))
-                return [video.contract() for video in islice(chosen, self.max_videos)]
-        except InvalidRequest as error:
-            raise AirflowFailException(str(error)) from error
+        with _never_retried(InvalidRequest), self._connect() as client:
+            chosen = filter(self._filter(), client.list(order=self.order or None))
+            return [video.contract() for video in islice(chosen, self.max_videos)]
 
     def _filter(self) -> Callable[[Video], bool]:
         phases = self._phases()

@@ -38,9 +38,10 @@ if TYPE_CHECKING:
     from airflow_provider_videos.api.client import VideosClient
     from airflow_provider_videos.api.models import Phase, Video
     from airflow_provider_videos.api.requests import Endpoint, Operation, Reference, Upload
-    from airflow_provider_videos.submission.decision import OnChanged, OnUnknown
+    from airflow_provider_videos.submission.decision import Facts, OnChanged, OnUnknown
 
 
+_KEYS_OF_A_PAGE = 1000
 _LONGEST_RETRY_DELAY = 24 * 3600.0
 
 
@@ -103,6 +104,7 @@ class _SubmitOperator(_VideosOperator, ABC):
         ``adopt`` the one video of the server's list that can only be it, or buy if there surely is none, else
         fail; ``fail`` at once; or ``resubmit``, which may buy a second one.
     :param on_changed: what to do when the request changed between tries: ``fail`` or ``resubmit``.
+    :param retry_policy: Airflow's own; :class:`ServerPacedRetryPolicy` by default.
     """
 
     def __init__(
@@ -111,10 +113,11 @@ class _SubmitOperator(_VideosOperator, ABC):
         durable: bool = True,
         on_unknown: OnUnknown = "adopt",
         on_changed: OnChanged = "fail",
+        retry_policy: RetryPolicy | None = None,
         **kwargs: Any,
     ) -> None:
-        kwargs.setdefault("retry_policy", ServerPacedRetryPolicy())
-        super().__init__(**kwargs)
+        # A mapped task says None where nobody has chosen.
+        super().__init__(retry_policy=retry_policy or ServerPacedRetryPolicy(), **kwargs)
         _check_choice("on_unknown", on_unknown, "adopt", "fail", "resubmit")
         _check_choice("on_changed", on_changed, "fail", "resubmit")
         self.durable = durable
@@ -127,45 +130,49 @@ class _SubmitOperator(_VideosOperator, ABC):
 
     def execute(self, context: Context) -> str:
         """Buy the video, or take up the one that an earlier try has bought, and return its id."""
-        task_instance = context["ti"]
-        with (
-            _never_retried(InvalidRequest, Refused, RequestChanged, *self._final_doubts()),
-            self._connect() as client,
-            self._order(client.endpoint) as operation,
-        ):
-            video = self._submit(context, client, operation)
-        task_instance.xcom_push("video", video.contract())
-        return video.id
+        final = (InvalidRequest, Refused, RequestChanged, *self._final_doubts())
+        with _never_retried(*final), self._bought(context) as video:
+            context["ti"].xcom_push("video", video.contract())
+            return video.id
 
     def _final_doubts(self) -> tuple[type[VideosError], ...]:
         # Only a retry that looks before it buys, or that was told to buy, may follow a lost answer.
         retried = self.on_unknown == "resubmit" or (self.on_unknown == "adopt" and self.durable)
         return () if retried else (OutcomeUnknown,)
 
-    def _submit(self, context: Context, client: VideosClient, operation: Operation[Video]) -> Video:
+    @contextmanager
+    def _bought(self, context: Context) -> Iterator[Video]:
+        """Hand out the video, and remember that it was handed on."""
         if not self.durable:
-            return client.perform(operation)
-        from airflow_provider_videos.submission.decision import Facts
-        from airflow_provider_videos.submission.durable import Submission
+            with self._connect() as client, self._order(client.endpoint) as operation:
+                yield client.perform(operation)
+            return
+        from airflow_provider_videos.submission.durable import Submission, salvage
         from airflow_provider_videos.submission.ledger import Ledger
         from airflow_provider_videos.submission.shop import Shop
 
-        task_instance = context["ti"]
-        names = ("dag_id", "run_id", "task_id", "map_index")
-        owner = {name: getattr(task_instance, name) for name in names}
-        facts = Facts(
-            fingerprint=operation.fingerprint(client.endpoint),
-            max_tries=task_instance.max_tries,
-            on_unknown=self.on_unknown,
-            on_changed=self.on_changed,
-        )
-        return Submission(
-            store=_Memory(context["task_state_store"]),
-            ledger=Ledger(_Variables(), client.endpoint.base_url, owner),
-            facts=facts,
-            shop=Shop(client, operation),
-            log=self.log,
-        ).submit()
+        memory, task_instance, submission = _Memory(context["task_state_store"]), context["ti"], None
+        owner = {name: getattr(task_instance, name) for name in ("dag_id", "run_id", "task_id", "map_index")}
+        try:
+            with self._connect() as client, self._order(client.endpoint) as operation:
+                submission = Submission(
+                    store=memory,
+                    ledger=Ledger(_Variables(), client.endpoint.base_url, owner),
+                    facts=self._facts(task_instance.max_tries, operation.fingerprint(client.endpoint)),
+                    shop=Shop(client, operation),
+                    log=self.log,
+                )
+                video = submission.submit()
+        except InvalidRequest as problem:
+            video = salvage(memory, owner, task_instance.max_tries, problem, self.log)
+        yield video
+        if submission:
+            submission.hand_on()
+
+    def _facts(self, max_tries: int, fingerprint: str) -> Facts:
+        from airflow_provider_videos.submission.decision import Facts
+
+        return Facts(fingerprint, max_tries, on_unknown=self.on_unknown, on_changed=self.on_changed)
 
 
 class _Memory:
@@ -190,7 +197,11 @@ class _Variables:
     """Airflow's Variables, which all tasks share."""
 
     def keys(self, prefix: str) -> Sequence[str]:
-        return Variable.keys(prefix=prefix)
+        found = list(Variable.keys(prefix=prefix))
+        # Airflow reads them page by page, and a key that is removed meanwhile hides one of the next page.
+        while len(found) >= _KEYS_OF_A_PAGE and found != (again := list(Variable.keys(prefix=prefix))):
+            found = again
+        return found
 
     def set(self, key: str, value: str) -> None:
         Variable.set(key, value, description="Who buys which video; removed after some days")

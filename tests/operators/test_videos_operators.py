@@ -187,6 +187,33 @@ class TestCreate:
         assert "may have been bought" in str(run.errors[-1])
         assert videos_emulator.record.requests["create"] == 1
 
+    def test_a_retry_whose_reference_is_gone_takes_up_what_was_bought(self, run, videos_emulator, tmp_path):
+        path = tmp_path / "first.png"
+        Image.new("RGB", (1280, 720), "teal").save(path)
+
+        class FailsOnce(VideoCreateOperator):
+            tries = 0
+
+            def execute(self, context):
+                bought = super().execute(context)
+                path.unlink(missing_ok=True)
+                FailsOnce.tries += 1
+                if FailsOnce.tries == 1:
+                    raise RuntimeError("the worker is gone")
+                return bought
+
+        ran = run(FailsOnce, prompt="A boat", size="1280x720", input_reference=str(path))
+        assert ran.state == "success"
+        assert [ran.xcoms["return_value"]] == [purchase.video_id for purchase in videos_emulator.purchases]
+
+    @pytest.mark.parametrize("chosen", [None, Impatient()])
+    def test_a_retry_policy_is_ours_unless_there_is_another(self, chosen):
+        with DAG("policies", schedule=None, default_args={"retry_policy": chosen} if chosen else {}):
+            plain = VideoCreateOperator(task_id="plain", prompt="A boat")
+            mapped = VideoCreateOperator.partial(task_id="mapped").expand(prompt=["A boat"])
+        for policy in (plain.retry_policy, mapped.unmap({"prompt": "A boat"}).retry_policy):
+            assert policy is chosen if chosen else isinstance(policy, ServerPacedRetryPolicy)
+
     def test_what_the_server_refuses_is_asked_for_once(self, run, videos_emulator):
         assert run(VideoCreateOperator, prompt="A boat", size="1x1", retries=3).state == "failed"
         assert type(run.errors[0]) is AirflowFailException

@@ -77,9 +77,18 @@ KINDS = (
     Kind(
         "API server gone",
         "take_api_away",
-        (SENDING, ANSWERED, NAMED, WAITING, DOWNLOADING),
+        (SENDING, WAITING, DOWNLOADING),
         {"signal": (9, 15)},
         alone=True,
+        dag_id="chaos_patient",
+    ),
+    Kind(
+        "API server gone right after the answer",
+        "take_api_away",
+        (ANSWERED, NAMED),
+        {"signal": (9, 15)},
+        alone=True,
+        dag_id="chaos_patient",
     ),
     Kind(
         "scheduler killed and restarted",
@@ -89,7 +98,7 @@ KINDS = (
         alone=True,
     ),
     Kind("mark failed", "mark_failed", (*STAGES, *ENDS), GOES_ON, by_a_person=True),
-    Kind("mark success", "mark_success", (*STAGES, *ENDS), GOES_ON, by_a_person=True),
+    Kind("mark success", "mark_success", (*STAGES, IN_DOUBT), GOES_ON, by_a_person=True),
     Kind("clear of the task", "clear_task", (*STAGES, FINISHED, IN_DOUBT), GOES_ON, by_a_person=True),
     Kind("clear of a sibling", "clear_sibling", (*STAGES, FINISHED), {"sibling": ("wait", "download")}),
     Kind("clear of the run", "clear_run", (*STAGES, FINISHED, IN_DOUBT), GOES_ON, by_a_person=True),

@@ -73,6 +73,7 @@ class Rig:
             connections={conn_id: _connection(server) for conn_id, server in self.servers.items()},
             env={
                 "PYTHONPATH": str(ROOT),
+                "CHAOS_OUTAGE": str(self.outage),
                 "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
                 "AIRFLOW__CORE__PARALLELISM": "8",
                 "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "120",

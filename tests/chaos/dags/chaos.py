@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 
 from airflow.sdk import DAG, task_group
@@ -42,6 +43,16 @@ with DAG("chaos", schedule=None, default_args=SETTINGS, params=PARAMS, max_activ
 with DAG("chaos_slow", schedule=None, default_args=SETTINGS, params=PARAMS, max_active_runs=64):
     # The server is asked seldom, so that there is time to take the trigger away before it has fired.
     pipeline("1280x720", poke_interval=6)
+
+with DAG(
+    "chaos_patient",
+    schedule=None,
+    # Tries that begin while the API server is away end before any code of ours runs: the last one has to come later.
+    default_args=SETTINGS | {"retry_delay": timedelta(seconds=float(os.environ.get("CHAOS_OUTAGE", "60")))},
+    params=PARAMS,
+    max_active_runs=64,
+):
+    pipeline("1280x720")
 
 with DAG("chaos_mapped", schedule=None, default_args=SETTINGS, params=PARAMS, max_active_runs=64):
 

@@ -1,4 +1,4 @@
-"""`make chaos SEED=n FAULTS=40`: draw faults from a seed, do them to a real Airflow, and judge what they leave."""
+"""`make chaos SEED=7`: draw faults from a seed, do them to a real Airflow, and judge what they leave."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, required=True, help="what decides faults and moments")
     parser.add_argument("--faults", type=int, default=40, help="how many (%(default)s)")
     parser.add_argument("--only", type=int, nargs="+", help="of those, only these numbers")
-    parser.add_argument("--outage", type=float, default=OUTAGE_SECONDS, help="of the API server (%(default)s s)")
+    parser.add_argument(
+        "--outage", type=float, default=OUTAGE_SECONDS, help="of the API server (%(default)s s)"
+    )
     parser.add_argument("--draw", action="store_true", help="show what is drawn and stop")
     given = parser.parse_args()
     faults = [one for one in draw(given.seed, given.faults) if one.number in (given.only or [one.number])]

@@ -9,14 +9,15 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_videos.api import requests
 from airflow_provider_videos.api.requests import Endpoint
-from tests.chaos import rig as rigs
+from tests.chaos.faults import WAITING
 from tests.chaos.judge import Bought, Line, Seen, Verdict, judge
-from tests.chaos.rig import TERMINAL, Rig, wait_until
-from tests.chaos.strikes import STRIKES, Drill, own_server
+from tests.chaos.rig import TERMINAL, Rig, kill, wait_until
+from tests.chaos.strikes import STRIKES, Drill, own_server, speed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from tests.chaos.faults import Fault
 
 AT_ONCE = 6
-SETTLE_SECONDS = 150.0
+SETTLE_SECONDS = 180.0
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,9 @@ class Result:
     seconds: float
 
 
-def conduct(faults: Sequence[Fault], home: Path, *, outage: float, tell: Callable[[Result], None]) -> list[Result]:
+def conduct(
+    faults: Sequence[Fault], home: Path, *, outage: float, tell: Callable[[Result], None]
+) -> list[Result]:
     """
     Do all faults, those that hit single runs side by side, those that hit Airflow itself one by one.
 
@@ -49,42 +52,63 @@ def conduct(faults: Sequence[Fault], home: Path, *, outage: float, tell: Callabl
     :param outage: how long the API server is taken away, in seconds.
     :param tell: told of each result as it comes.
     """
-    with Rig(home, [own_server(fault) for fault in faults if fault.kind.own_server], outage=outage) as rig:
-
-        def play(fault: Fault) -> Result:
-            result = _play(Drill(fault, rig, home / f"fault-{fault.number:03d}"))
-            tell(result)
-            return result
-
+    own_servers = {own_server(fault): speed(fault) for fault in faults if fault.kind.own_server}
+    with Rig(home, own_servers, outage=outage) as rig:
         for dag_id in sorted({fault.kind.dag_id for fault in faults}):
             rig.airflow.rest.wait_for_dag(dag_id)
+
+        def play(group: Sequence[Fault]) -> list[Result]:
+            drills = [Drill(fault, rig, home / f"fault-{fault.number:03d}") for fault in group]
+            results = _play(drills)
+            for result in results:
+                tell(result)
+            return results
+
         with ThreadPoolExecutor(AT_ONCE) as crew:
-            results = list(crew.map(play, [fault for fault in faults if not fault.kind.alone]))
-        results += [play(fault) for fault in faults if fault.kind.alone]
-    return sorted(results, key=lambda result: result.fault.number)
+            results = [*crew.map(play, [[fault] for fault in faults if not fault.kind.alone])]
+        results += map(play, _one_by_one(faults))
+    return sorted(chain.from_iterable(results), key=lambda result: result.fault.number)
 
 
-def _play(drill: Drill) -> Result:
+def _one_by_one(faults: Sequence[Fault]) -> list[list[Fault]]:
+    """Group what hits Airflow itself; one event hits all faults that can share it."""
+    alone = [fault for fault in faults if fault.kind.alone]
+    # A process can be held at its moment, a trigger can't: it comes last.
+    shared = sorted(
+        (fault for fault in alone if fault.kind.together), key=lambda fault: fault.moment == WAITING
+    )
+    return [[fault] for fault in alone if not fault.kind.together] + ([shared] if shared else [])
+
+
+def _play(drills: Sequence[Drill]) -> list[Result]:
     begun = time.monotonic()
-    trouble: list[str] = []
+    trouble: tuple[str, ...] = ()
+    first, *first.companions = drills
     try:
-        drill.begin()
-        drill.reach()
-        STRIKES[drill.fault.kind.strike](drill)
+        for drill in drills:
+            drill.begin()
+            drill.reach()
+        STRIKES[first.fault.kind.strike](first)
     except Exception as error:  # noqa: BLE001 - a fault that could not be done is a result, too
-        trouble.append(f"the fault did not strike: {type(error).__name__}: {error}")
+        trouble = (f"the fault did not strike: {type(error).__name__}: {error}",)
         traceback.print_exc()
-    with suppress(TimeoutError):
-        wait_until(lambda: all(map(drill.rig.has_ended, drill.runs)), "the runs to end", SETTLE_SECONDS + drill.rig.outage)
-    rigs.kill(drill.left_behind)
+    results = [_result(drill, trouble, begun) for drill in drills]
+    kill(first.left_behind)
+    return results
+
+
+def _result(drill: Drill, trouble: tuple[str, ...], begun: float) -> Result:
     seen = _observe(drill)
     verdict = judge(seen)
     verdict = replace(verdict, breaches=(*trouble, *verdict.breaches))
-    logs = tuple(map(drill.rig.logs, drill.runs))
-    return Result(drill.fault, seen, verdict, logs, time.monotonic() - begun)
+    return Result(
+        drill.fault, seen, verdict, tuple(map(drill.rig.logs, drill.runs)), time.monotonic() - begun
+    )
 
 
 def _observe(drill: Drill) -> Seen:
+    with suppress(TimeoutError):
+        wait_until(lambda: all(map(drill.rig.has_ended, drill.runs)), "the runs to end", SETTLE_SECONDS)
     states = [(run, name, state) for run in drill.runs for name, state in drill.rig.states(run).items()]
     creates = [(run, int(name.rpartition(".")[2])) for run, name, _ in states if name.startswith("create.")]
     files = dict(_files(drill))
@@ -98,7 +122,9 @@ def _observe(drill: Drill) -> Seen:
         owners=tuple(_owners(creates)),
         lines=tuple(line for run in drill.runs for line in _lines(drill.rig.logs(run), run.run_id)),
         fingerprint=_fingerprint(drill),
-        unfinished=tuple(f"{run.run_id} {name} ({state})" for run, name, state in states if state not in TERMINAL),
+        unfinished=tuple(
+            f"{run.run_id} {name} ({state})" for run, name, state in states if state not in TERMINAL
+        ),
         set_aside=drill.fault.kind.by_a_person,
         struck=drill.struck(),
         tries=drill.rig.tries(drill.runs),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Moments in the life of a run. At those of a task's own process it can be held; the answer is held by the server.
+# Moments in the life of a run. Those with a dot are a task's own process's, which can be held there.
 SENDING = "create.sending"  # the intent is written, the POST is not sent
 SENT = "sent"  # the server has accepted and does not answer
 ANSWERED = "create.answered"  # the answer is there, nothing is logged
@@ -40,6 +40,7 @@ class Kind:
     :param moments: when it may be done.
     :param choices: what else is drawn, by name.
     :param alone: whether it hits Airflow itself, so that nothing else may run at the time.
+    :param together: whether one such event can hit several runs.
     :param own_server: whether it hits the server itself.
     :param dag_id: what it is done to.
     :param runs: how many runs of it are started at once.
@@ -51,6 +52,7 @@ class Kind:
     moments: tuple[str, ...]
     choices: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     alone: bool = False
+    together: bool = False
     own_server: bool = False
     dag_id: str = "chaos"
     runs: int = 1
@@ -66,13 +68,25 @@ KINDS = (
     Kind("kill -9 of the supervisor", "kill_supervisor", AROUND_THE_POST, {"task_too": (True, False)}),
     Kind("answer lost", "lose_answers", (SENT,), {"how": ("answer lost", "answer cut", "read timeout")}),
     Kind("500 after acceptance", "lose_answers", (SENT,), {"how": ("500 after acceptance",)}),
-    Kind("connection reset", "lose_answers", (SENT,), {"how": ("connection reset", "reset before acceptance")}),
+    Kind(
+        "connection reset", "lose_answers", (SENT,), {"how": ("connection reset", "reset before acceptance")}
+    ),
     Kind("stale pooled connection", "drop_connections", (SENDING, WAITING), own_server=True),
     Kind("server loses its jobs", "lose_jobs", (SENDING, RECORDED, WAITING, DOWNLOADING), own_server=True),
     Kind(
-        "kill -9 of the triggerer", "end_triggerer", (WAITING,), {"signal": (9,), "whole": (True, False)}, alone=True
+        "kill -9 of the triggerer",
+        "end_triggerer",
+        (WAITING,),
+        {"signal": (9,), "whole": (True, False)},
+        alone=True,
     ),
-    Kind("SIGTERM of the triggerer", "end_triggerer", (WAITING,), {"signal": (15,), "whole": (False,)}, alone=True),
+    Kind(
+        "SIGTERM of the triggerer",
+        "end_triggerer",
+        (WAITING,),
+        {"signal": (15,), "whole": (False,)},
+        alone=True,
+    ),
     Kind("trigger reassigned", "reassign_trigger", (WAITING,), alone=True, dag_id="chaos_slow"),
     Kind(
         "API server gone",
@@ -80,6 +94,7 @@ KINDS = (
         (SENDING, WAITING, DOWNLOADING),
         {"signal": (9, 15)},
         alone=True,
+        together=True,
         dag_id="chaos_patient",
     ),
     Kind(
@@ -88,6 +103,7 @@ KINDS = (
         (ANSWERED, NAMED),
         {"signal": (9, 15)},
         alone=True,
+        together=True,
         dag_id="chaos_patient",
     ),
     Kind(

@@ -39,7 +39,7 @@ class Seen:
     What a fault has left behind.
 
     :param allowed: how many videos may be bought: one for each create, one more for each clear of a create
-        that had succeeded.
+        that had recorded what it bought.
     :param bought: what the server counted.
     :param files: the hashes of the files at the destination, by video id.
     :param owners: the ids that the create tasks returned.

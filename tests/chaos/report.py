@@ -20,7 +20,7 @@ def row(result: Result) -> str:
     """
     seen, verdict = result.seen, result.verdict
     line = (
-        f"{result.fault.number:>3}  {str(result.fault):<86} {seen.tries:>5} {len(seen.bought):>8} "
+        f"{result.fault.number:>3}  {result.fault!s:<86} {seen.tries:>5} {len(seen.bought):>8} "
         f"{verdict.delivered:>9} {verdict.in_doubt:>8} {result.seconds:>7.1f}"
     )
     logs = [f"     logs: {path}" for path in result.logs if verdict.breaches]

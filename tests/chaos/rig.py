@@ -20,14 +20,16 @@ from demo.postgres import Postgres
 from demo.standalone import Airflow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from demo.rest import Run
 
 ROOT = Path(__file__).resolve().parents[2]
-SHARED = "videos_default"
-JOB_SECONDS = 3.0
-READ_SECONDS = 6.0
+QUICK, SLOW = "videos_quick", "videos_slow"
+"""Connections to the two servers that the faults share."""
+JOB_SECONDS = {QUICK: 3.0, SLOW: 12.0}
+READ_SECONDS = 15.0
+"""Longer than Airflow takes to end a task that a person has marked or cleared."""
 COMPONENT_SECONDS = 90.0
 TERMINAL = frozenset({"success", "failed", "upstream_failed", "skipped", "removed"})
 JOBS = {"scheduler": "SchedulerJob", "triggerer": "TriggererJob"}
@@ -38,16 +40,16 @@ class Rig:
     Airflow, its database and the servers, for the length of a `with` block.
 
     :param home: an empty directory.
-    :param own_servers: connection ids that get a server of their own, to be restarted.
+    :param own_servers: further servers, to be restarted: a connection id, and the one it is as fast as.
     :param outage: how long the API server will be gone, in seconds.
     """
 
-    def __init__(self, home: Path, own_servers: Iterable[str], *, outage: float) -> None:
+    def __init__(self, home: Path, own_servers: Mapping[str, str], *, outage: float) -> None:
         self.home = home
         self.outage = outage
         self.servers = {
-            conn_id: Emulator(api_key="the-key-of-the-campaign", seed=None, job_seconds=JOB_SECONDS)
-            for conn_id in (SHARED, *own_servers)
+            conn_id: Emulator(api_key="the-key-of-the-campaign", seed=None, job_seconds=JOB_SECONDS[speed])
+            for conn_id, speed in {QUICK: QUICK, SLOW: SLOW, **own_servers}.items()
         }
         self._open = contextlib.ExitStack()
 
@@ -104,7 +106,8 @@ class Rig:
             int(number)
             for run in runs
             for (number,) in self._rows(
-                "select try_number from task_instance where task_id = 'create' and dag_id = :dag and run_id = :run",
+                "select try_number from task_instance "
+                "where task_id = 'create' and dag_id = :dag and run_id = :run",
                 dag=run.dag_id,
                 run=run.run_id,
             )
@@ -115,12 +118,15 @@ class Rig:
         ((state,),) = self._rows(
             "select state from dag_run where dag_id = :dag and run_id = :run", dag=run.dag_id, run=run.run_id
         )
-        return state in {"success", "failed"} and all(state in TERMINAL for state in self.states(run).values())
+        return state in {"success", "failed"} and all(
+            state in TERMINAL for state in self.states(run).values()
+        )
 
     def triggerer_of(self, run: Run) -> int | None:
         """The triggerer that has a run's trigger, by the id of its job."""
         rows = self._rows(
-            "select trigger.triggerer_id from trigger join task_instance on task_instance.trigger_id = trigger.id "
+            "select trigger.triggerer_id from trigger "
+            "join task_instance on task_instance.trigger_id = trigger.id "
             "where dag_id = :dag and run_id = :run",
             dag=run.dag_id,
             run=run.run_id,
@@ -206,11 +212,6 @@ def resume(pids: Iterable[int]) -> None:
     """Let stopped processes go on."""
     for pid in pids:
         _signal(pid, signal.SIGCONT)
-
-
-def below(pid: int) -> list[int]:
-    """The processes that a process has started, and theirs."""
-    return descendants(pid)
 
 
 def _signal(pid: int, number: int) -> None:

@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 HELD_SECONDS = 180.0
 """Longer than any strike; a campaign that dies leaves no task behind for ever."""
 
+
 def before(context: Context) -> None:
     """Instrument this process, right before the operator's own code runs."""
     orders = _orders(context)
     reach = functools.partial(_reach, context, orders)
-    task_id = context["ti"].task_id
     if orders.get("previous_release"):
         _defer_as_the_previous_release()
     if orders.get("stale"):
         _connect_beforehand()
     _around_the_requests(reach)
     _around_the_record(reach)
-    if task_id != "create":
-        resumes = getattr(context["ti"]._ti_context_from_server, "next_method", None)  # noqa: SLF001 - nothing public says it
-        reach(f"{task_id}.{'resumed' if resumes else 'started'}")
+    ti: Any = context["ti"]
+    if ti.task_id == "wait" and getattr(ti._ti_context_from_server, "next_method", None):
+        reach("wait.resumed")
 
 
 def after(context: Context, _: Any) -> None:
@@ -54,7 +54,7 @@ def note(folder: Path, moment: str, map_index: int) -> Path:
 
 
 def _reach(context: Context, orders: dict[str, Any], moment: str) -> None:
-    ti = context["ti"]
+    ti: Any = context["ti"]
     if moment != orders.get("moment") or ti.map_index > 0 or ti.try_number != 1:
         return
     here = note(Path(orders["folder"]), moment, ti.map_index)
@@ -85,7 +85,7 @@ def _around_the_requests(reach: Callable[[str], None]) -> None:
             reach("download.streaming")
         return answer
 
-    VideosClient.perform = reaching  # type: ignore[method-assign]
+    VideosClient.perform = reaching  # type: ignore[method-assign, assignment]
 
 
 def _around_the_record(reach: Callable[[str], None]) -> None:
@@ -101,7 +101,7 @@ def _around_the_record(reach: Callable[[str], None]) -> None:
         if knows:
             reach("create.recorded")
 
-    TaskStateStoreAccessor.set = reaching  # type: ignore[method-assign]
+    TaskStateStoreAccessor.set = reaching  # type: ignore[method-assign, assignment]
 
 
 def _connect_beforehand() -> None:
@@ -115,7 +115,7 @@ def _connect_beforehand() -> None:
         client.list_models()
         return client
 
-    VideosHook.get_conn = connected  # type: ignore[method-assign]
+    VideosHook.get_conn = connected  # type: ignore[method-assign, assignment]
 
 
 def _defer_as_the_previous_release() -> None:
@@ -136,4 +136,4 @@ def _defer_as_the_previous_release() -> None:
         }
         return "airflow_provider_videos.triggers.videos.VideoTrigger", kwargs
 
-    VideoTrigger.serialize = as_before  # type: ignore[method-assign]
+    VideoTrigger.serialize = as_before  # type: ignore[method-assign, assignment]

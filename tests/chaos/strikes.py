@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from airflow_provider_videos.emulator import Answer, Cut, Drop, Fault, Stall
+from demo.keeper import descendants
 from tests.chaos import faults, rig, seams
 from tests.chaos.rig import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from airflow_provider_videos.emulator import Emulator
     from airflow_provider_videos.emulator.record import Purchase
@@ -48,10 +49,13 @@ class Drill:
     folder: Path
     runs: list[Run] = field(default_factory=list)
     renewed: int = 0
-    """Creates that had succeeded when they were cleared."""
+    """Creates that knew what they had bought when they were cleared."""
     hashes: dict[str, str | None] = field(default_factory=dict)
     """What the server had before it lost its jobs."""
     left_behind: list[int] = field(default_factory=list)
+    """Processes that outlive what was killed."""
+    companions: list[Drill] = field(default_factory=list)
+    """Further runs that the same event hits, each at its own moment."""
 
     @property
     def prompt(self) -> str:
@@ -61,7 +65,7 @@ class Drill:
     @property
     def conn_id(self) -> str:
         """The connection to the server that it buys from."""
-        return own_server(self.fault) if self.fault.kind.own_server else rig.SHARED
+        return own_server(self.fault) if self.fault.kind.own_server else speed(self.fault)
 
     @property
     def server(self) -> Emulator:
@@ -142,8 +146,9 @@ class Drill:
         return pids
 
     def let_go(self) -> None:
-        """Let the process that is held run on."""
-        self.note.with_name(f"{self.note.name}.go").touch()
+        """Let the processes that are held run on."""
+        for drill in (self, *self.companions):
+            drill.note.with_name(f"{drill.note.name}.go").touch()
 
     @property
     def target(self) -> str:
@@ -156,17 +161,24 @@ class Drill:
         return "download" if moment.startswith("download") else "create"
 
     def clear(self, *task_ids: str, downstream: bool = False) -> None:
-        """Clear tasks, all of them by default; a create that had succeeded is thereby told to buy again."""
-        state = self.rig.states(self.runs[0])["create.-1"]
-        if state == "success" and (not task_ids or "create" in task_ids):
-            self.renewed += 1
+        """Clear tasks, all of them by default; a create whose purchase is on record is told to buy again."""
+        on_record = self.fault.moment in {faults.RECORDED, faults.CREATED}
+        if not task_ids or "create" in task_ids:
+            self.renewed += on_record or self.rig.states(self.runs[0])["create.-1"] == "success"
         self.runs[0].clear(*task_ids, downstream=downstream)
 
     def struck(self) -> bool:
         """Whether what was laid for this run has gone off."""
-        armed = httpx.get(f"{self.server.base_url.removesuffix('/v1')}/_emulator/faults", trust_env=False).json()
+        armed = httpx.get(
+            f"{self.server.base_url.removesuffix('/v1')}/_emulator/faults", trust_env=False
+        ).json()
         mine = [fault for fault in armed["faults"] if fault["prompt"] == self.prompt]
         return all(fault["struck"] == fault["times"] for fault in mine)
+
+
+def speed(fault: faults.Fault) -> str:
+    """A server at which the fault's moment does not go by unseen."""
+    return rig.SLOW if fault.moment == faults.WAITING else rig.QUICK
 
 
 def own_server(fault: faults.Fault) -> str:
@@ -212,7 +224,7 @@ def end_triggerer(drill: Drill) -> None:
 def reassign_trigger(drill: Drill) -> None:
     """Stop the triggerer as a long pause would, until a second one has taken over, and let it go on."""
     first, (run,) = drill.rig.main_pids("triggerer"), drill.runs
-    everything = [pid for parent in first for pid in (parent, *rig.below(parent))]
+    everything = [pid for parent in first for pid in (parent, *descendants(parent))]
     owner = drill.rig.triggerer_of(run)
     rig.pause(everything)
     drill.rig.bring_back("triggerer")

@@ -40,7 +40,10 @@ def test_nothing_bought_is_no_breach() -> None:
         (replace(GOOD, owners=("video_1", "video_1")), "two tasks own video_1"),
         (replace(GOOD, unfinished=("wait.-1 (deferred)",)), "wait.-1 (deferred) is stuck"),
         (replace(GOOD, struck=False), "did not strike"),
-        (replace(GOOD, files={"video_1": "half of it"}, lines=(Line("t", "video_1"),)), "not what the server"),
+        (
+            replace(GOOD, files={"video_1": "half of it"}, lines=(Line("t", "video_1"),)),
+            "not what the server",
+        ),
         (replace(GOOD, files={"video_1": "hash-1", "video_9": "hash-9"}), "the file of video_9"),
         (LOST, "no task names it"),
         (replace(LOST, lines=(Line("create", "Bought video video_1", is_error=False),)), "no task names it"),

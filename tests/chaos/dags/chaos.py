@@ -1,4 +1,4 @@
-"""What the fault campaign runs: from a prompt to a file, once and as two mapped tasks that ask for the same."""
+"""What the fault campaign runs: from a prompt to a file, once, or as two mapped tasks that want the same."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SETTINGS = {
     "pre_execute": seams.before,
     "post_execute": seams.after,
 }
-PARAMS = {"prompt": "none", "conn_id": "videos_default", "destination": "/nowhere/"}
+PARAMS = {"prompt": "none", "conn_id": "none", "destination": "/nowhere/"}
 
 
 def pipeline(size: str, poke_interval: float = 1) -> None:
@@ -47,8 +47,9 @@ with DAG("chaos_slow", schedule=None, default_args=SETTINGS, params=PARAMS, max_
 with DAG(
     "chaos_patient",
     schedule=None,
-    # Tries that begin while the API server is away end before any code of ours runs: the last one has to come later.
-    default_args=SETTINGS | {"retry_delay": timedelta(seconds=float(os.environ.get("CHAOS_OUTAGE", "60")))},
+    # A try that begins while the API server is away ends before any code of ours runs; one has to come later.
+    default_args=SETTINGS
+    | {"retry_delay": timedelta(seconds=float(os.environ.get("CHAOS_OUTAGE", "60")) + 10)},
     params=PARAMS,
     max_active_runs=64,
 ):

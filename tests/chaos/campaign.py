@@ -108,7 +108,7 @@ def _result(drill: Drill, trouble: tuple[str, ...], begun: float) -> Result:
 
 def _observe(drill: Drill) -> Seen:
     with suppress(TimeoutError):
-        wait_until(lambda: all(map(drill.rig.has_ended, drill.runs)), "the runs to end", SETTLE_SECONDS)
+        wait_until(drill.is_over, "the runs to end", SETTLE_SECONDS)
     states = [(run, name, state) for run in drill.runs for name, state in drill.rig.states(run).items()]
     creates = [(run, int(name.rpartition(".")[2])) for run, name, _ in states if name.startswith("create.")]
     files = dict(_files(drill))

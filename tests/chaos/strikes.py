@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from airflow_provider_videos.emulator import Answer, Cut, Drop, Fault, Stall
-from demo.keeper import descendants
+from demo.keeper import command_line, descendants
 from tests.chaos import faults, rig, seams
 from tests.chaos.rig import wait_until
 
@@ -167,6 +167,16 @@ class Drill:
             self.renewed += on_record or self.rig.states(self.runs[0])["create.-1"] == "success"
         self.runs[0].clear(*task_ids, downstream=downstream)
 
+    def mark(self, state: str) -> None:
+        """Mark the task at work; Airflow refuses what is so already."""
+        if self.rig.states(self.runs[0])[f"{self.target}.-1"] != state:
+            self.runs[0].mark(self.target, state)
+
+    def is_over(self) -> bool:
+        """Whether the runs have ended, and the process that was at the moment, which may have to be ended."""
+        gone = not self.note.exists() or not command_line(self.held["task"])
+        return gone and all(map(self.rig.has_ended, self.runs))
+
     def struck(self) -> bool:
         """Whether what was laid for this run has gone off."""
         armed = httpx.get(
@@ -248,11 +258,11 @@ def kill_scheduler(drill: Drill) -> None:
 
 
 def mark_failed(drill: Drill) -> None:
-    _by_a_person(drill, lambda: drill.runs[0].mark(drill.target, "failed"))
+    _by_a_person(drill, lambda: drill.mark("failed"))
 
 
 def mark_success(drill: Drill) -> None:
-    _by_a_person(drill, lambda: drill.runs[0].mark(drill.target, "success"))
+    _by_a_person(drill, lambda: drill.mark("success"))
 
 
 def clear_task(drill: Drill) -> None:

@@ -70,11 +70,13 @@ class Verdict:
     What is said of a fault.
 
     :param delivered: videos that are there, byte for byte.
+    :param named: videos that are not delivered, and that a log names.
     :param in_doubt: create tasks that ended saying that a video may have been bought.
     :param breaches: what must not be.
     """
 
     delivered: int
+    named: int
     in_doubt: int
     breaches: tuple[str, ...]
 
@@ -86,6 +88,7 @@ def judge(seen: Seen) -> Verdict:
     :param seen: what the fault has left behind.
     """
     whole = {one.video_id for one in seen.bought if one.sha256 and seen.files.get(one.video_id) == one.sha256}
+    lost = _lost(seen, whole)
     doubting = {line.task for line in seen.lines if line.is_error and _doubts(line, seen.fingerprint)}
     breaches = [
         *([] if seen.struck else ["the fault did not strike"]),
@@ -93,9 +96,10 @@ def judge(seen: Seen) -> Verdict:
         *_bought_too_often(seen),
         *_owned_twice(seen),
         *(f"the file of {video_id} is not what the server has" for video_id in seen.files.keys() - whole),
-        *_lost(seen, whole),
+        *lost,
     ]
-    return Verdict(len(whole), len(doubting), tuple(breaches))
+    named = len(seen.bought) - len(whole) - len(lost)
+    return Verdict(len(whole), named, len(doubting), tuple(breaches))
 
 
 def _bought_too_often(seen: Seen) -> list[str]:

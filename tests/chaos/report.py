@@ -33,10 +33,12 @@ def totals(results: Sequence[Result]) -> str:
 
     :param results: all of them.
     """
-    breaches = sum(bool(result.verdict.breaches) for result in results)
+    verdicts = [result.verdict for result in results]
     return (
         f"{len(results)} faults: {sum(len(result.seen.bought) for result in results)} creates accepted, "
         f"{sum(result.seen.allowed for result in results)} allowed, "
-        f"{sum(result.verdict.delivered for result in results)} videos delivered, "
-        f"{sum(result.verdict.in_doubt for result in results)} in doubt, {breaches} faults with a breach"
+        f"{sum(verdict.delivered for verdict in verdicts)} videos delivered, "
+        f"{sum(verdict.named for verdict in verdicts)} not delivered but named, "
+        f"{sum(verdict.in_doubt for verdict in verdicts)} creates in doubt, "
+        f"{sum(bool(verdict.breaches) for verdict in verdicts)} faults with a breach"
     )

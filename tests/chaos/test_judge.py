@@ -78,7 +78,7 @@ def test_what_must_not_be_is_a_breach(seen: Seen, breach: str) -> None:
     ],
 )
 def test_a_video_that_is_named_is_not_lost(seen: Seen) -> None:
-    assert judge(seen).breaches == ()
+    assert (judge(seen).named, judge(seen).breaches) == (len(seen.bought), ())
 
 
 def test_a_clear_may_buy_again() -> None:

@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+SEED ?= 1
+FAULTS ?= 40
 SOURCES := airflow_provider_videos demo dags tests
 
 STAMP := $(VENV)/.installed
@@ -14,7 +16,7 @@ export AIRFLOW__CORE__LOAD_EXAMPLES := False
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint types unit system test-servers test-matrix bench clean
+.PHONY: help venv demo test lint types unit system chaos test-servers test-matrix bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +51,9 @@ unit: $(STAMP) ## Test without starting Airflow's processes
 
 system: $(STAMP) ## Test with a real scheduler, triggerer, DAG processor and API server
 	$(PY) -m pytest -m system tests/system
+
+chaos: $(STAMP) ## Kill, cut off and clear a real Airflow FAULTS times, as SEED draws it, and count what was bought
+	$(PY) -m tests.chaos --seed $(SEED) --faults $(FAULTS)
 
 test-servers: $(STAMP) ## Hold a living server to the contract: VIDEOS_BASE_URL, VIDEOS_API_KEY, VIDEOS_MODEL; buys one short video
 	@test -n "$$VIDEOS_BASE_URL" || { echo 'make: set VIDEOS_BASE_URL, such as http://gpu-box:8000/v1' >&2; exit 1; }

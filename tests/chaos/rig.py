@@ -28,6 +28,8 @@ ROOT = Path(__file__).resolve().parents[2]
 QUICK, SLOW = "videos_quick", "videos_slow"
 """Connections to the two servers that the faults share."""
 JOB_SECONDS = {QUICK: 3.0, SLOW: 9.0}
+TOTAL_SECONDS = 20.0
+"""After a lost answer a task looks for its video until this, and half a minute more, have passed."""
 READ_SECONDS = 15.0
 """Longer than Airflow takes to end a task that a person has marked or cleared."""
 COMPONENT_SECONDS = 90.0
@@ -232,5 +234,5 @@ def wait_until(met: Callable[[], bool], what: str, timeout: float = COMPONENT_SE
 
 
 def _connection(server: Emulator) -> str:
-    impatient = {"extra": {"timeout": {"read": READ_SECONDS}}}
+    impatient = {"extra": {"timeout": {"read": READ_SECONDS, "total": TOTAL_SECONDS}}}
     return json.dumps(json.loads(server.airflow_connection) | impatient)

@@ -38,6 +38,9 @@ SecondsType = Literal["string", "integer"]
 
 _CHUNK = 1024 * 1024
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+# A short value of another name, such as a provider or an API version, is left legible in logs.
+_SECRET_NAME = re.compile(r"auth|cookie|cred|key|pass|secret|session|sig|token", re.IGNORECASE)
+_LIKE_A_KEY = 16
 _USER_AGENT = f"airflow-provider-videos/{__version__}"
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -113,6 +116,13 @@ class Endpoint:
         """Return the headers that belong to this server alone."""
         key = {self.auth_header: f"{self.auth_scheme} {self.api_key}".strip()} if self.api_key else {}
         return {**key, **self.headers}
+
+    def secrets(self) -> set[str]:
+        """Return what must never be repeated: the key, and headers and query values that may hold another."""
+        given = {*self.headers.items(), *self.query.items()}
+        hidden = [value for name, value in given if _SECRET_NAME.search(name) or len(value) >= _LIKE_A_KEY]
+        # A key may stand behind a word such as Bearer.
+        return {*hidden, *(value.split()[-1] for value in hidden if value), self.api_key or ""} - {""}
 
     def is_home_of(self, url: str) -> bool:
         """Say whether an address is on this server, which alone may see our credentials."""
@@ -221,6 +231,7 @@ class Operation(Generic[T]):
     :param rescue: finds the value in an answer that is not a success, or None.
     :param when_gone: the value where the server says that the video no longer exists.
     :param streams: whether the body of a success is left to be streamed.
+    :param job: asks for the job that may name the file's address, where the file is not at its usual place.
     :param location: where a redirect has led.
     """
 
@@ -237,6 +248,7 @@ class Operation(Generic[T]):
     rescue: Callable[[httpx.Response], T | None] | None = None
     when_gone: T | None = None
     streams: bool = False
+    job: Operation[Video] | None = None
     location: str | None = field(default=None, repr=False)
 
     def fingerprint(self, endpoint: Endpoint) -> str:
@@ -281,7 +293,8 @@ def _as_text(value: object) -> str:
 
 
 def _part(upload: Upload) -> tuple[str, BinaryIO, str]:
-    return upload.filename, upload.stream(), upload.content_type
+    # A name of bytes that are no text is text with half characters in Python.
+    return upload.filename.encode("utf-8", "replace").decode(), upload.stream(), upload.content_type
 
 
 def create(
@@ -454,7 +467,7 @@ DEFAULT_VARIANT = "video"
 def download_content(video_id: str, *, variant: str = DEFAULT_VARIANT) -> Operation[httpx.Response]:
     """Build ``GET /videos/{id}/content``."""
     return Operation(
-        name="download",
+        name="download" if variant == DEFAULT_VARIANT else f"download of the {variant}",
         call=Call.READ,
         method="GET",
         path=f"{_video_path(video_id)}/content",
@@ -463,6 +476,8 @@ def download_content(video_id: str, *, variant: str = DEFAULT_VARIANT) -> Operat
         query={} if variant == DEFAULT_VARIANT else {"variant": variant},
         read=lambda response: response,
         streams=True,
+        # What a job names is the video; a thumbnail is not looked for there.
+        job=retrieve(video_id) if variant == DEFAULT_VARIANT else None,
     )
 
 
@@ -478,9 +493,13 @@ def _video_path(video_id: str) -> str:
 
 
 def _checked_id(given: str) -> str:
-    if not isinstance(given, str) or given.strip(". ") == "":
+    if not isinstance(given, str) or given.strip(". ") == "" or not _is_whole(given):
         raise InvalidRequest(f"video_id must be the id a server gave to a video; got {given!r}")
     return given
+
+
+def _is_whole(text: str) -> bool:
+    return text.encode("utf-8", "ignore").decode() == text
 
 
 def _checked_prompt(prompt: str) -> str:
@@ -505,4 +524,21 @@ def _merged(payload: Mapping[str, Any], extra_body: Mapping[str, Any] | None) ->
     if not isinstance(extra_body or {}, Mapping):
         raise InvalidRequest(f"extra_body must be a dict of fields; got a {type(extra_body).__name__}")
     given = {name: value for name, value in payload.items() if value not in (None, "", [])}
-    return given | {name: value for name, value in (extra_body or {}).items() if value is not None}
+    return _sendable(given | {name: value for name, value in (extra_body or {}).items() if value is not None})
+
+
+def _sendable(fields: dict[str, Any]) -> dict[str, Any]:
+    try:
+        json.dumps(fields, allow_nan=False, ensure_ascii=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidRequest(
+            f"a field of the request is nothing that JSON can carry: {_kind_of(error)}"
+        ) from None
+    if not all(isinstance(name, str) for name in fields):
+        raise InvalidRequest("the names of extra_body's fields must be texts")
+    return fields
+
+
+def _kind_of(error: Exception) -> str:
+    # What an encoding error quotes is a part of the prompt.
+    return "half a character" if isinstance(error, UnicodeError) else str(error)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk.log import mask_secret
 
 from airflow_provider_videos.api.client import AsyncVideosClient, VideosClient, prepare
 from airflow_provider_videos.api.errors import (
@@ -76,12 +77,14 @@ class VideosHook(BaseHook):
         :raises InvalidRequest: if the connection is missing or lacks something; the message says what.
         """
         from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
+        from asgiref.sync import sync_to_async
 
         try:
             connection = await get_async_connection(self.videos_conn_id)
         except AirflowNotFoundException:
             raise self._missing() from None
         endpoint = endpoint_of(connection, await get_async_extra_dejson(connection))
+        await sync_to_async(_mask)(endpoint)
         with _naming(self.videos_conn_id):
             await prepare(endpoint)
         return AsyncVideosClient(endpoint)
@@ -154,7 +157,9 @@ class VideosHook(BaseHook):
             connection = self.get_connection(self.videos_conn_id)
         except AirflowNotFoundException:
             raise self._missing() from None
-        return endpoint_of(connection, connection.extra_dejson)
+        endpoint = endpoint_of(connection, connection.extra_dejson)
+        _mask(endpoint)
+        return endpoint
 
     def _missing(self) -> InvalidRequest:
         return InvalidRequest(
@@ -185,6 +190,12 @@ def endpoint_of(connection: Connection, extra: dict[str, Any]) -> Endpoint:
             timeout=_timeouts(extra),
             verify=_verify(extra),
         )
+
+
+def _mask(endpoint: Endpoint) -> None:
+    # Airflow itself masks the password, and those parts of the extra that have a name it knows.
+    for secret in endpoint.secrets():
+        mask_secret(secret)
 
 
 @contextmanager

@@ -193,3 +193,53 @@ def test_models_are_named_where_they_are_listed(body, names):
 def test_a_login_page_is_no_list_of_models():
     with pytest.raises(errors.Unreadable):
         read_model_names(answer(200, "<html>"))
+
+
+WRAPPED = (
+    "litellm.InternalServerError: OpenAIException - "
+    + json.dumps({**FAILED, "object": "video", "id": "upstream"})
+    + "\n\nLiteLLM: model group 'x' failed with the error above."
+)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": {"message": WRAPPED, "code": "500"}},
+        {"error": WRAPPED},
+        {"detail": "{not this} " + WRAPPED},
+        {"message": '{"error": {"id": 1}} and ' + WRAPPED},
+    ],
+)
+def test_a_failed_video_is_found_in_the_middle_of_a_text(body):
+    assert find_failed_video(answer(500, body), "v").error.message == "out of memory"
+
+
+@pytest.mark.parametrize("text", ["{" * 100_000, '{"a":' * 100_000, "{} " * 30 + json.dumps(FAILED)])
+def test_the_search_for_a_failed_video_has_an_end(text):
+    assert find_failed_video(answer(500, {"error": text}), "v") is None
+
+
+@pytest.mark.parametrize(
+    "operation", ["list", "remix", "edit", "extend", "create character", "get character"]
+)
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"detail": "Not Found"},
+        {"error": {"message": "Invalid URL (GET /v1/videos)", "type": "invalid_request_error"}},
+        {"error": True, "status": 404, "message": "Not Found"},
+        "404 page not found",
+        "Cannot POST /v1/videos/v/remix",
+        "",
+    ],
+)
+def test_a_place_that_is_missing_is_an_operation_that_is_not_supported(operation, body):
+    found = error(answer(404, body), operation)
+    assert type(found) is errors.NotSupported
+    assert f"does not support {operation}, or" in str(found)
+
+
+@pytest.mark.parametrize("operation", ["remix", "edit", "list"])
+def test_a_video_that_is_missing_is_not_an_operation_that_is(operation):
+    assert type(error(answer(404, {"detail": "Video v not found"}), operation)) is errors.NotFound

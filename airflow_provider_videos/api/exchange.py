@@ -17,7 +17,13 @@ from urllib.parse import urljoin
 import httpx
 
 from airflow_provider_videos.api import requests, responses
-from airflow_provider_videos.api.errors import NotConnected, OutcomeUnknown, TransportError, Unreadable
+from airflow_provider_videos.api.errors import (
+    NotConnected,
+    NotSupported,
+    OutcomeUnknown,
+    TransportError,
+    Unreadable,
+)
 from airflow_provider_videos.api.models import Phase
 from airflow_provider_videos.api.retry import Backoff, Call, Event, Outcome, Verdict, judge
 
@@ -92,6 +98,9 @@ def exchange(operation: Operation[T], endpoint: Endpoint, backoff: Backoff) -> G
         outcome = _outcome(reply)
         verdict = judge(operation.call, outcome)
         if verdict is Verdict.GONE and operation.when_gone is not None:
+            job = yield from _job(operation, endpoint, until=started + backoff.total)
+            if job is not None and job.phase is not Phase.STOPPED:
+                raise _still_there(operation, reply)
             return operation.when_gone
         chance = random.random()  # noqa: S311 - jitter is no secret
         pause = backoff.wait(attempt, time.monotonic() - started, outcome.retry_after, chance)
@@ -106,8 +115,8 @@ def _answer(operation: Operation[T], endpoint: Endpoint, *, until: float) -> Gen
     buys, streams = operation.call is Call.BUY, operation.streams
     reply = yield Send(operation.request(endpoint), buys=buys, streams=streams, until=until)
     elsewhere = _redirected(operation, reply)
-    if operation.job and elsewhere is None and _is_missing(operation, reply):
-        elsewhere = yield from _named(operation, operation.job, endpoint, until=until)
+    if operation.streams and elsewhere is None and _is_missing(operation, reply):
+        elsewhere = yield from _named(operation, endpoint, until=until)
     for _ in range(_MOST_REDIRECTS):
         if elsewhere is None:
             break
@@ -122,15 +131,24 @@ def _is_missing(operation: Operation[T], reply: Reply) -> bool:
     return judge(operation.call, responses.outcome_of(reply)) is Verdict.RAISE
 
 
-def _named(
-    operation: Operation[T], job: Operation[Video], endpoint: Endpoint, *, until: float
-) -> Generator[Step, Reply, Operation[T] | None]:
-    """Look into the job for the address of its file."""
-    reply = yield Send(job.request(endpoint), buys=False, streams=False, until=until)
+def _job(
+    operation: Operation[Any], endpoint: Endpoint, *, until: float
+) -> Generator[Step, Reply, Video | None]:
+    """Ask for the job behind an operation; None if it has none, or the server does not tell."""
+    if operation.job is None:
+        return None
+    reply = yield Send(operation.job.request(endpoint), buys=False, streams=False, until=until)
     try:
-        video = job.read(reply) if isinstance(reply, httpx.Response) and reply.is_success else None
+        return operation.job.read(reply) if isinstance(reply, httpx.Response) and reply.is_success else None
     except Unreadable:
         return None
+
+
+def _named(
+    operation: Operation[T], endpoint: Endpoint, *, until: float
+) -> Generator[Step, Reply, Operation[T] | None]:
+    """Look into the job for the address of its file."""
+    video = yield from _job(operation, endpoint, until=until)
     # The address of a job that is not done may be a preview's.
     if video is None or video.phase is not Phase.SUCCEEDED or not video.result_url:
         return None
@@ -187,6 +205,16 @@ def _error(operation: Operation[Any], endpoint: Endpoint, reply: Reply, verdict:
         return _unknown(operation, _reason(reply))
     kind = NotConnected if isinstance(reply, _NOTHING_WAS_SENT) else TransportError
     return kind(f"{operation.name}: no answer from the server: {_reason(reply)}", video_id=operation.video_id)
+
+
+def _still_there(operation: Operation[Any], reply: Reply) -> NotSupported:
+    status = reply.status_code if isinstance(reply, httpx.Response) else None
+    return NotSupported(
+        f"{operation.name}: the server answered {status} and still has the video: it does not support "
+        f"{operation.name}, or one of its replicas does not know the others' videos",
+        video_id=operation.video_id,
+        status_code=status,
+    )
 
 
 def _reason(reply: Reply) -> str:

@@ -231,7 +231,7 @@ class Operation(Generic[T]):
     :param rescue: finds the value in an answer that is not a success, or None.
     :param when_gone: the value where the server says that the video no longer exists.
     :param streams: whether the body of a success is left to be streamed.
-    :param job: asks for the job that may name the file's address, where the file is not at its usual place.
+    :param job: asks for the job, which knows whether a file is elsewhere and whether a video is really gone.
     :param location: where a redirect has led.
     """
 
@@ -445,6 +445,8 @@ def delete(video_id: str) -> Operation[VideoDeleted]:
         # What servers say of a delete differs too much to be read; any success is one.
         read=lambda _: VideoDeleted(id=video_id, deleted=True),
         when_gone=VideoDeleted(id=video_id, deleted=False),
+        # A 404 is also the answer of a server that has no such operation.
+        job=retrieve(video_id),
     )
 
 

@@ -650,3 +650,24 @@ def test_content_that_is_not_ready_is_an_error_in_the_server_s_words(client, vid
     )
     with pytest.raises(errors.AnswerError, match="not yet"), client.download_content("v"):
         pass
+
+
+class TestGone:
+    """A 404 of a delete is believed only when the video is gone indeed."""
+
+    @pytest.mark.parametrize("job", [Answer(status=404), Answer(status=500), Answer(status=200, body="<html>")])
+    def test_a_video_nobody_knows_is_gone(self, client, videos_emulator, job):
+        videos_emulator.inject(Fault(job, operation="retrieve", times=None))
+        assert client.delete("v").deleted is False
+
+    def test_a_video_that_says_it_is_deleted_is_gone(self, client, videos_emulator):
+        body = {"id": "v", "status": "deleted"}
+        videos_emulator.inject(Fault(Answer(status=200, body=body), operation="retrieve"))
+        assert client.delete("v").deleted is False
+
+    def test_a_server_without_deletion_says_404_too(self, client, videos_emulator):
+        bought = client.create("A boat")
+        videos_emulator.inject(Fault(Answer(status=404), operation="delete"))
+        with pytest.raises(errors.NotSupported, match="does not support delete") as caught:
+            client.delete(bought.id)
+        assert (caught.value.status_code, caught.value.video_id) == (404, bought.id)

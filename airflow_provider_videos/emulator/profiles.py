@@ -44,7 +44,7 @@ def wrap(identity: str, model: str) -> str:
     """
     deployment = f"{model}???>>>" if model else ""
     inner = f"litellm:custom_llm_provider:openai;model_id:{deployment};video_id:{identity}"
-    return WRAPPED + b64encode(f"{inner:<180}".encode()).decode()
+    return WRAPPED + b64encode(f"{inner:<181}".encode()).decode()
 
 
 def unwrap(identity: str) -> str:

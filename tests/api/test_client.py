@@ -655,7 +655,9 @@ def test_content_that_is_not_ready_is_an_error_in_the_server_s_words(client, vid
 class TestGone:
     """A 404 of a delete is believed only when the video is gone indeed."""
 
-    @pytest.mark.parametrize("job", [Answer(status=404), Answer(status=500), Answer(status=200, body="<html>")])
+    @pytest.mark.parametrize(
+        "job", [Answer(status=404), Answer(status=500), Answer(status=200, body="<html>")]
+    )
     def test_a_video_nobody_knows_is_gone(self, client, videos_emulator, job):
         videos_emulator.inject(Fault(job, operation="retrieve", times=None))
         assert client.delete("v").deleted is False

@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 SOURCES := airflow_provider_videos demo dags tests
 
+GATEWAY := .cache/litellm
 STAMP := $(VENV)/.installed
 PY := $(abspath $(VENV))/bin/python
 
@@ -14,7 +15,7 @@ export AIRFLOW__CORE__LOAD_EXAMPLES := False
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint types unit system test-servers bench clean
+.PHONY: help venv demo test lint types unit system test-servers test-gateway bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,7 +46,7 @@ types: $(STAMP) ## Check types
 
 unit: $(STAMP) ## Test without starting Airflow's processes
 	rm -rf $(AIRFLOW_HOME)
-	$(PY) -m pytest -m 'not system'
+	$(PY) -m pytest -m 'not system and not gateway'
 
 system: $(STAMP) ## Test with a real scheduler, triggerer, DAG processor and API server
 	$(PY) -m pytest -m system tests/system
@@ -53,6 +54,16 @@ system: $(STAMP) ## Test with a real scheduler, triggerer, DAG processor and API
 test-servers: $(STAMP) ## Hold a living server to the contract: VIDEOS_BASE_URL, VIDEOS_API_KEY, VIDEOS_MODEL; buys one short video
 	@test -n "$$VIDEOS_BASE_URL" || { echo 'make: set VIDEOS_BASE_URL, such as http://gpu-box:8000/v1' >&2; exit 1; }
 	$(PY) -m pytest tests/emulator/test_contract.py
+
+test-gateway: $(STAMP) $(GATEWAY)/.installed ## Run everything through a LiteLLM proxy in an environment of its own
+	LITELLM=$(abspath $(GATEWAY))/bin/litellm $(PY) -m pytest -m gateway tests/gateway
+
+$(GATEWAY)/.installed: tests/gateway/constraints.txt
+	@echo 'make: installing LiteLLM into $(GATEWAY), about a minute and 750 MB'
+	rm -rf $(GATEWAY)
+	$(PYTHON) -m venv $(GATEWAY)
+	$(GATEWAY)/bin/python -m pip install --quiet --constraint tests/gateway/constraints.txt 'litellm[proxy]'
+	@touch $@
 
 bench: $(STAMP) ## Run the benchmarks
 	@set -e; for script in tests/benchmarks/bench_*.py; do echo "== $$script"; $(PY) $$script; done

@@ -156,7 +156,7 @@ def _kind_abroad(outcome: Outcome) -> tuple[type[AnswerError], str]:
 def _kind(outcome: Outcome, operation: str, words: str) -> tuple[type[AnswerError], str]:
     status = outcome.status_code
     no_such_place = status in (404, 410) or outcome.code in _GONE_CODES
-    no_such_route = no_such_place and operation in _OFTEN_ABSENT and _NO_ROUTE.fullmatch(words) is not None
+    no_such_route = no_such_place and operation in _OFTEN_ABSENT and _is_a_router_s(words)
     unsupported = f"this server does not support {operation}"
     cases: list[tuple[bool, type[AnswerError], str]] = [
         (outcome.account_is_empty, QuotaExhausted, "the account has no quota left; retrying does not help"),
@@ -171,6 +171,12 @@ def _kind(outcome: Outcome, operation: str, words: str) -> tuple[type[AnswerErro
         (outcome.code == "model_not_found", Refused, _NO_SERVICE),
     ]
     return next(((kind, advice) for applies, kind, advice in cases if applies), (Refused, ""))
+
+
+def _is_a_router_s(words: str) -> bool:
+    """Say whether words are a web framework's own, perhaps inside what a gateway makes of them."""
+    inner = (_envelope(found).message for found in _objects_in(words))
+    return any(map(_NO_ROUTE.fullmatch, (words, *inner)))
 
 
 class _Envelope(NamedTuple):

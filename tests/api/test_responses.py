@@ -230,6 +230,7 @@ def test_the_search_for_a_failed_video_has_an_end(text):
         {"error": {"message": "Invalid URL (GET /v1/videos)", "type": "invalid_request_error"}},
         {"error": True, "status": 404, "message": "Not Found"},
         "404 page not found",
+        {"error": {"message": 'litellm.NotFoundError: Exception - {"detail":"Not Found"}\n\nLiteLLM: no'}},
         "Cannot POST /v1/videos/v/remix",
         "",
     ],

@@ -10,7 +10,6 @@ import pytest
 
 from airflow_provider_videos.emulator import Emulator, ManualClock
 from airflow_provider_videos.emulator.pytest_plugin import videos_emulator  # noqa: F401 - a fixture
-from tests.emulator.client_contract import table
 from tests.emulator.videos_contract import Subject, connect
 
 if TYPE_CHECKING:
@@ -46,27 +45,3 @@ def _living(base_url: str) -> Iterator[Subject]:
             may_buy_more=False,
             patience=600,
         )
-
-
-MATRIX = pytest.StashKey[dict[str, dict[str, str]]]()
-
-
-class Matrix:
-    """Collects what each operation came to on each server; shown when the tests have ended."""
-
-    def __init__(self, rows: dict[str, dict[str, str]]) -> None:
-        self.rows = rows
-
-    def __call__(self, server: str, operation: str, cell: str) -> None:
-        self.rows.setdefault(server, {})[operation] = cell
-
-
-@pytest.fixture
-def matrix(request: pytest.FixtureRequest) -> Matrix:
-    return Matrix(request.config.stash.setdefault(MATRIX, {}))
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if rows := config.stash.get(MATRIX, {}):
-        terminalreporter.section("what each server offers")
-        terminalreporter.write_line(table(rows))

@@ -225,6 +225,7 @@ class Operation(Generic[T]):
     :param read: turns the answer into a value.
     :param video_id: the video it is about.
     :param query: query parameters.
+    :param headers: headers of this request alone.
     :param payload: the fields of the body.
     :param files: the file parts of the body.
     :param as_json: whether the body is JSON; else it is multipart.
@@ -242,6 +243,7 @@ class Operation(Generic[T]):
     read: Callable[[httpx.Response], T]
     video_id: str | None = None
     query: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    headers: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     payload: Mapping[str, Any] | None = field(default=None, repr=False)
     files: Mapping[str, Upload] = field(default_factory=dict, repr=False)
     as_json: bool = True
@@ -267,7 +269,7 @@ class Operation(Generic[T]):
 
         :param endpoint: the server it goes to.
         """
-        headers = {"accept": "*/*", "accept-encoding": "identity", "user-agent": _USER_AGENT}
+        headers = {"accept": "*/*", "accept-encoding": "identity", "user-agent": _USER_AGENT, **self.headers}
         if self.location and not endpoint.is_home_of(self.location):
             return httpx.Request(self.method, self.location, headers=headers)
         url = self.location or endpoint.url(self.path)
@@ -476,11 +478,20 @@ def download_content(video_id: str, *, variant: str = DEFAULT_VARIANT) -> Operat
         video_id=video_id,
         # Named only when it is not the default: one server answers 404 to its own default.
         query={} if variant == DEFAULT_VARIANT else {"variant": variant},
-        read=lambda response: response,
+        read=_as_it_is,
         streams=True,
         # What a job names is the video; a thumbnail is not looked for there.
         job=retrieve(video_id) if variant == DEFAULT_VARIANT else None,
     )
+
+
+def probe(method: str, path: str) -> Operation[httpx.Response]:
+    """Build a request whose answer is looked at whatever it is: see :mod:`.capabilities`."""
+    return Operation(name="probe", call=Call.READ, method=method, path=path, read=_as_it_is, rescue=_as_it_is)
+
+
+def _as_it_is(response: httpx.Response) -> httpx.Response:
+    return response
 
 
 def list_models() -> Operation[list[str]]:

@@ -57,7 +57,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         key = f"sk-{secrets.token_hex(24)}"
         # A job's id names its model and no more: two upstreams with the same one would be mixed up.
         models = {"contract": "openai/emulated-1", "engine": "hosted_vllm/emulated-1-pro"}
-        config = {
+        config: dict[str, object] = {
             "model_list": [
                 {
                     "model_name": name,

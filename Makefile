@@ -5,6 +5,12 @@ VENV ?= .venv
 SOURCES := airflow_provider_videos demo dags tests
 
 GATEWAY := .cache/litellm
+COVERAGE := .cache/coverage
+READERS := */api/responses.py,*/api/models.py,*/api/containers.py
+READER_TESTS := $(addprefix tests/api/test_,responses.py models.py containers.py errors.py)
+SEED ?= readers
+COUNT ?= 20
+
 STAMP := $(VENV)/.installed
 PY := $(abspath $(VENV))/bin/python
 
@@ -15,7 +21,7 @@ export AIRFLOW__CORE__LOAD_EXAMPLES := False
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint types unit system test-servers test-gateway bench clean
+.PHONY: help venv demo test lint types unit readers fuzz system test-servers test-gateway bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,7 +41,7 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP) ## Make a video in a real Airflow against the emulator (KEEP=1 leaves the UI up, PORT=8080 fixes its port)
 	$(PY) -m demo
 
-test: lint types unit system ## Everything that has to pass
+test: lint types unit readers system ## Everything that has to pass
 
 lint: $(STAMP) ## Check style and format
 	$(PY) -m ruff check .
@@ -54,6 +60,15 @@ system: $(STAMP) ## Test with a real scheduler, triggerer, DAG processor and API
 test-servers: $(STAMP) ## Hold a living server to the contract: VIDEOS_BASE_URL, VIDEOS_API_KEY, VIDEOS_MODEL; buys one short video
 	@test -n "$$VIDEOS_BASE_URL" || { echo 'make: set VIDEOS_BASE_URL, such as http://gpu-box:8000/v1' >&2; exit 1; }
 	$(PY) -m pytest tests/emulator/test_contract.py
+
+readers: $(STAMP) ## Print the branch coverage of the readers and catch 20 mutants of them (SEED draws others, COUNT more)
+	@mkdir -p .cache
+	$(PY) -m coverage run --data-file=$(COVERAGE) --branch --include=$(READERS) -m pytest -q $(READER_TESTS)
+	$(PY) -m coverage report --data-file=$(COVERAGE) --show-missing --fail-under=100
+	$(PY) -m tests.api.mutants --seed $(SEED) --count $(COUNT)
+
+fuzz: $(STAMP) ## Answer the client 10,000 times with anything (FUZZ_EXAMPLES: how often)
+	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),10000) $(PY) -m pytest tests/api/test_fuzz.py
 
 test-gateway: $(STAMP) $(GATEWAY)/.installed ## Run everything through a LiteLLM proxy in an environment of its own
 	LITELLM=$(abspath $(GATEWAY))/bin/litellm $(PY) -m pytest -m gateway tests/gateway

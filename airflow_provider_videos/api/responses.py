@@ -140,7 +140,7 @@ def error_of(
         video_id=video_id,
         status_code=response.status_code,
         code=outcome.code and quoted(outcome.code, secrets),
-        request_id=response.headers.get("x-request-id"),
+        request_id=_request_id(response, secrets),
         retry_after=outcome.retry_after,
     )
 
@@ -299,6 +299,10 @@ def words_of(body: bytes) -> str:
     return quoted(_envelope(content).message or body.decode("utf-8", "replace"))
 
 
+def _request_id(response: httpx.Response, secrets: Iterable[str | None] = ()) -> str | None:
+    return quoted(response.headers.get("x-request-id", ""), secrets) or None
+
+
 def _unreadable(response: httpx.Response, expected: str) -> Any:
     # The body is described, not quoted: a success may hold a prompt or a signed URL.
     kind = response.headers.get("content-type", "no content type")
@@ -306,5 +310,5 @@ def _unreadable(response: httpx.Response, expected: str) -> Any:
         f"the server answered {response.status_code}, but not with {expected}: "
         f"{len(response.content)} bytes of {quoted(kind)}",
         status_code=response.status_code,
-        request_id=response.headers.get("x-request-id"),
+        request_id=_request_id(response),
     )

@@ -52,7 +52,8 @@ class Timeouts:
 
     :param connect: until a connection is made.
     :param read: between two pieces of an answer, and for each piece of a request.
-    :param total: for all attempts and waits of a call together; a download's body is not counted.
+    :param total: for all attempts and waits of a call together; a download's body is not counted, and has as
+        long to begin.
     """
 
     connect: float = 10.0

@@ -172,12 +172,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit("the readers' tests fail without any mutant")
     everything = [mutant for module in READERS for mutant in mutants(module)]
     drawn = random.Random(given.seed).sample(everything, min(given.count, len(everything)))
-    survivors = [mutant for mutant in drawn if not is_caught(mutant)]
-    caught = f"{len(drawn) - len(survivors)} of {len(drawn)} mutants of the readers caught"
-    lines = [f"NOT CAUGHT {mutant.module}:{mutant.line}  {mutant.change}" for mutant in survivors]
-    lines.append(f"{caught} (seed {given.seed!r}, of {len(everything)} there are)")
-    sys.stdout.write("\n".join(lines) + "\n")
-    sys.exit(bool(survivors))
+    caught = 0
+    for mutant in drawn:
+        if is_caught(mutant):
+            caught += 1
+        else:
+            sys.stdout.write(f"NOT CAUGHT {mutant.module}:{mutant.line}  {mutant.change}\n")
+            sys.stdout.flush()
+    whole = (
+        f"{len(drawn)} mutants of the readers caught (seed {given.seed!r}, of {len(everything)} there are)"
+    )
+    sys.stdout.write(f"{caught} of {whole}\n")
+    sys.exit(caught < len(drawn))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from airflow_provider_videos.api import errors
 from airflow_provider_videos.api.requests import Endpoint, Timeouts
 from airflow_provider_videos.api.retry import Backoff
-from airflow_provider_videos.emulator import Fault, Stall
+from airflow_provider_videos.emulator import Fault, Latency, Stall
 
 
 class Server(ThreadingHTTPServer):
@@ -117,6 +117,22 @@ def test_no_proxy_is_respected(connect, endpoint, monkeypatch, videos_emulator):
         connect(endpoint).create("A boat")
         assert proxy.asked == []
         assert len(videos_emulator.purchases) == 1
+
+
+def test_a_file_may_take_longer_to_begin_than_to_go_on(connect, endpoint, videos_emulator):
+    client = connect(replace(endpoint, timeout=Timeouts(read=0.1, total=10)), Backoff(attempts=1, total=10))
+    videos_emulator.serve_bytes(5_000_000)
+    bought = client.create("A boat")
+    videos_emulator.clock.advance(60)
+    videos_emulator.inject(Fault(Latency(seconds=0.3), operation="content"))
+    with client.download_content(bought.id) as content:
+        assert sum(map(len, content.chunks)) == 5_000_000
+    videos_emulator.inject(Fault(Stall(after_bytes=2_000_000), operation="content"))
+    with (
+        pytest.raises(errors.TransportError, match="broke off"),
+        client.download_content(bought.id) as content,
+    ):
+        list(content.chunks)
 
 
 def test_a_silent_server_is_left_after_the_read_timeout(connect, endpoint, videos_emulator):

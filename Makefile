@@ -21,7 +21,7 @@ export AIRFLOW__CORE__LOAD_EXAMPLES := False
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint types unit readers fuzz system test-servers test-gateway bench clean
+.PHONY: help venv demo test lint types unit readers contract-matrix fuzz system test-servers test-gateway bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ readers: $(STAMP) ## Print the branch coverage of the readers and catch 20 mutan
 	$(PY) -m coverage run --data-file=$(COVERAGE) --branch --include=$(READERS) -m pytest -q $(READER_TESTS)
 	$(PY) -m coverage report --data-file=$(COVERAGE) --show-missing --fail-under=100
 	$(PY) -m tests.api.mutants --seed $(SEED) --count $(COUNT)
+
+contract-matrix: $(STAMP) ## Show what each of the ten dialects offers, operation by operation
+	$(PY) -m pytest -q tests/emulator/test_profiles.py -k documented
 
 fuzz: $(STAMP) ## Answer the client 10,000 times with anything (FUZZ_EXAMPLES: how often)
 	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),10000) $(PY) -m pytest tests/api/test_fuzz.py

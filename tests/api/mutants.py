@@ -16,6 +16,7 @@ import os
 import random
 import signal
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 READERS = [f"airflow_provider_videos.api.{name}" for name in ("responses", "models", "containers")]
 TESTS = [f"tests/api/test_{name}.py" for name in ("responses", "models", "containers", "errors")]
-PATIENCE = 30
+LONGEST_CONTROL = 600
 
 SWAPS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Eq: ast.NotEq,
@@ -146,11 +147,11 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(compile(self.mutant.source, "mutant", "exec"), module.__dict__)
 
 
-def is_caught(mutant: Mutant | None) -> bool:
-    """Whether the tests of the readers fail with it."""
+def is_caught(mutant: Mutant | None, patience: int) -> bool:
+    """Whether the tests of the readers fail with it, or do not end in so many seconds."""
     child = os.fork()
     if child == 0:
-        signal.alarm(PATIENCE)  # a mutant may never end
+        signal.alarm(patience)  # a mutant may never end
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 1)
         os.dup2(nowhere, 2)
@@ -168,13 +169,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--count", type=int, default=20)
     given = parser.parse_args(arguments)
     os.chdir(ROOT)
-    if is_caught(None):
+    started = time.monotonic()
+    if is_caught(None, LONGEST_CONTROL):
         sys.exit("the readers' tests fail without any mutant")
+    patience = 60 + int(20 * (time.monotonic() - started))
     everything = [mutant for module in READERS for mutant in mutants(module)]
     drawn = random.Random(given.seed).sample(everything, min(given.count, len(everything)))
     caught = 0
     for mutant in drawn:
-        if is_caught(mutant):
+        if is_caught(mutant, patience):
             caught += 1
         else:
             sys.stdout.write(f"NOT CAUGHT {mutant.module}:{mutant.line}  {mutant.change}\n")

@@ -7,6 +7,8 @@ import pytest
 from example_video_to_storage import dag
 
 from airflow_provider_videos.api import errors
+from airflow_provider_videos.api.capabilities import examine
+from airflow_provider_videos.api.models import Phase
 from airflow_provider_videos.api.retry import Backoff
 from airflow_provider_videos.emulator import Answer, Drop, Fault
 from airflow_provider_videos.hooks.videos import VideosHook
@@ -75,6 +77,24 @@ def test_a_lost_answer_behind_it_is_not_asked_for_again(upstream, client, effect
     with pytest.raises(errors.OutcomeUnknown):
         client.create("A boat")
     assert len(upstream.purchases) == 1
+
+
+def test_the_doctor_sees_what_it_offers(model, upstream, client):
+    video_id = client.create("A boat", size="1280x720", seconds=4).id
+    upstream.clock.advance(60)
+    assert client.retrieve(video_id).phase is Phase.SUCCEEDED
+    bought = len(upstream.purchases)
+    found = {finding.name: finding.offer.value for finding in examine(client)}
+    listed = model == "engine"
+    assert found == {
+        "models": "yes",
+        "list": "yes" if listed else "unknown",
+        "delete": "no",
+        "remix": "yes",
+        "variants": "no" if listed else "unknown",
+        "ranges": "no" if listed else "unknown",
+    }
+    assert len(upstream.purchases) == bought
 
 
 def test_a_wrong_key_is_told_in_its_words(gateway, monkeypatch):

@@ -6,6 +6,12 @@ SEED ?= 1
 FAULTS ?= 40
 SOURCES := airflow_provider_videos demo dags tests
 
+GATEWAY := .cache/litellm
+COVERAGE := .cache/coverage
+READERS := */api/responses.py,*/api/models.py,*/api/containers.py
+READER_TESTS := $(addprefix tests/api/test_,responses.py models.py containers.py errors.py)
+COUNT ?= 20
+
 STAMP := $(VENV)/.installed
 PY := $(abspath $(VENV))/bin/python
 
@@ -16,7 +22,8 @@ export AIRFLOW__CORE__LOAD_EXAMPLES := False
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint types unit system chaos test-servers test-matrix bench clean
+.PHONY: help venv demo test lint types unit readers contract-matrix fuzz system chaos test-servers test-matrix test-gateway \
+  bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,7 +43,7 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP) ## Make a video in a real Airflow against the emulator (KEEP=1 leaves the UI up, PORT=8080 fixes its port)
 	$(PY) -m demo
 
-test: lint types unit system ## Everything that has to pass
+test: lint types unit readers system ## Everything that has to pass
 
 lint: $(STAMP) ## Check style and format
 	$(PY) -m ruff check .
@@ -47,7 +54,7 @@ types: $(STAMP) ## Check types
 
 unit: $(STAMP) ## Test without starting Airflow's processes
 	rm -rf $(AIRFLOW_HOME)
-	$(PY) -m pytest -m 'not system'
+	$(PY) -m pytest -m 'not system and not gateway'
 
 system: $(STAMP) ## Test with a real scheduler, triggerer, DAG processor and API server
 	$(PY) -m pytest -m system tests/system
@@ -61,6 +68,28 @@ test-servers: $(STAMP) ## Hold a living server to the contract: VIDEOS_BASE_URL,
 
 test-matrix: $(STAMP) ## Run the unit tests on the oldest and the newest Python, and on the newest pre-release of Airflow
 	$(PY) -m tests.matrix
+
+readers: $(STAMP) ## Print the branch coverage of the readers and catch 20 mutants of them (SEED draws others, COUNT more)
+	@mkdir -p .cache
+	$(PY) -m coverage run --data-file=$(COVERAGE) --branch --include=$(READERS) -m pytest -q $(READER_TESTS)
+	$(PY) -m coverage report --data-file=$(COVERAGE) --show-missing --fail-under=100
+	$(PY) -m tests.api.mutants --seed $(SEED) --count $(COUNT)
+
+contract-matrix: $(STAMP) ## Show what each of the ten dialects offers, operation by operation
+	$(PY) -m pytest -q tests/emulator/test_profiles.py -k documented
+
+fuzz: $(STAMP) ## Answer the client 10,000 times with anything (FUZZ_EXAMPLES: how often)
+	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),10000) $(PY) -m pytest tests/api/test_fuzz.py
+
+test-gateway: $(STAMP) $(GATEWAY)/.installed ## Run everything through a LiteLLM proxy in an environment of its own
+	LITELLM=$(abspath $(GATEWAY))/bin/litellm $(PY) -m pytest -m gateway tests/gateway
+
+$(GATEWAY)/.installed: tests/gateway/constraints.txt
+	@echo 'make: installing LiteLLM into $(GATEWAY), about a minute and 750 MB'
+	rm -rf $(GATEWAY)
+	$(PYTHON) -m venv $(GATEWAY)
+	$(GATEWAY)/bin/python -m pip install --quiet --constraint tests/gateway/constraints.txt 'litellm[proxy]'
+	@touch $@
 
 bench: $(STAMP) ## Run the benchmarks
 	@set -e; for script in tests/benchmarks/bench_*.py; do echo "== $$script"; $(PY) $$script; done

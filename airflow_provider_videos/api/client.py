@@ -115,6 +115,19 @@ async def _limited(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             return
 
 
+@contextmanager
+def _patient(step: Send, endpoint: Endpoint) -> Iterator[None]:
+    """Wait longer for a file to begin than for its next piece: a gateway may fetch all of it first."""
+    if not step.streams:
+        yield
+        return
+    times = httpx.Timeout(endpoint.timeout.read, connect=endpoint.timeout.connect).as_dict()
+    step.request.extensions["timeout"] = times
+    times["read"] = max(endpoint.timeout.read, step.until - time.monotonic())
+    yield
+    times["read"] = endpoint.timeout.read
+
+
 async def prepare(endpoint: Endpoint) -> None:
     """
     Do the slow part of making a client in a thread, for whoever makes one on an event loop.
@@ -339,7 +352,8 @@ class VideosClient:
             return None
         http = self._fresh if step.buys else self._pooled
         try:
-            response = http.send(step.request, stream=True)
+            with _patient(step, self.endpoint):
+                response = http.send(step.request, stream=True)
             if step.streams and response.is_success:
                 return response
             with closing(response):
@@ -478,7 +492,8 @@ class AsyncVideosClient:
         http = self._fresh if step.buys else self._pooled
         try:
             async with asyncio.timeout(max(0.0, step.until - time.monotonic())):
-                response = await http.send(step.request, stream=True)
+                with _patient(step, self.endpoint):
+                    response = await http.send(step.request, stream=True)
                 if step.streams and response.is_success:
                     return response
                 async with aclosing(response):

@@ -24,7 +24,7 @@ from airflow_provider_videos.api.models import Character, Video, VideoPage
 from airflow_provider_videos.api.retry import Event, Outcome, http_date, parse_retry_after
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     import httpx
 
@@ -34,8 +34,20 @@ _QUOTED = 500
 _READ = 10_000
 _ABOUT_THE_CALLER = {401, 403, 429}
 _SHORTEST_SECRET = 6
+_DECODER = json.JSONDecoder()
+_MOST_OBJECTS = 20
 _GONE_CODES = {"task_not_exist"}
-_NEED_NO_VIDEO = {"create", "list", "list models"}
+_ALWAYS_THERE = {"create", "list models"}
+# Operations that many servers lack, by what else a 404 may mean.
+_OFTEN_ABSENT = {
+    **dict.fromkeys(("list", "create character"), "the base URL does not end in /v1"),
+    **dict.fromkeys(("remix", "edit", "extend", "get character"), "does not know the id"),
+}
+# What web frameworks say of a path they have no route for.
+_NO_ROUTE = re.compile(
+    r"(404 )?(page |path |route |endpoint )?not found\W*|no explanation|invalid url\b.*|cannot [A-Z]+ /.*",
+    re.IGNORECASE,
+)
 
 
 def read_video(response: httpx.Response) -> Video:
@@ -53,7 +65,7 @@ def find_failed_video(response: httpx.Response, video_id: str) -> Video | None:
     Find a failed job in an answer that is not a success.
 
     Some servers answer the GET of a failed job with an error status and the video as its body, or as text
-    inside ``error.message``. An error envelope with an id and a status of its own is no such video.
+    somewhere inside ``error.message``. An error envelope with an id and a status of its own is no such video.
 
     :param response: the answer, its body read.
     :param video_id: the video that was asked for.
@@ -61,7 +73,7 @@ def find_failed_video(response: httpx.Response, video_id: str) -> Video | None:
     if response.status_code in _ABOUT_THE_CALLER:
         return None
     body = _content(response)
-    for found in (body, _try_json(_envelope(body).message)):
+    for found in (body, *_objects_in(_envelope(body).message)):
         video = _parsed(Video, found)
         if video and video.has_failed and (video.id == video_id or found.get("object") == "video"):
             return video
@@ -99,7 +111,12 @@ def outcome_of(response: httpx.Response) -> Outcome:
 
 
 def error_of(
-    response: httpx.Response, *, operation: str, video_id: str | None, secrets: Iterable[str | None]
+    response: httpx.Response,
+    *,
+    operation: str,
+    video_id: str | None,
+    secrets: Iterable[str | None],
+    at_home: bool = True,
 ) -> AnswerError:
     """
     Turn an answer that is not a success into the error that says so, with the server's own words.
@@ -108,12 +125,13 @@ def error_of(
     :param operation: the operation's name.
     :param video_id: the video it was about.
     :param secrets: texts that must not be repeated, should the server have echoed them.
+    :param at_home: whether it came from the server itself, not from where the server sent us.
     """
     outcome = outcome_of(response)
-    kind, advice = _kind(outcome, operation)
     secrets = tuple(secrets)
     envelope = _envelope(_content(response))
     words = envelope.message or _text(response).strip() or "no explanation"
+    kind, advice = _kind(outcome, operation, words) if at_home else _kind_abroad(outcome)
     if envelope.param:
         words += f" (parameter {envelope.param})"
     message = f"{operation}: the server answered {response.status_code}: {quoted(words, secrets)}"
@@ -122,7 +140,7 @@ def error_of(
         video_id=video_id,
         status_code=response.status_code,
         code=outcome.code and quoted(outcome.code, secrets),
-        request_id=response.headers.get("x-request-id"),
+        request_id=_request_id(response, secrets),
         retry_after=outcome.retry_after,
     )
 
@@ -130,21 +148,35 @@ def error_of(
 _NO_SERVICE = "does the base URL end in /v1, and does the service still offer the Videos API?"
 
 
-def _kind(outcome: Outcome, operation: str) -> tuple[type[AnswerError], str]:
+def _kind_abroad(outcome: Outcome) -> tuple[type[AnswerError], str]:
+    kind = Busy if outcome.refused_for_now else ServerFault if outcome.server_failed else Refused
+    return kind, "it is where the server says that the file is, and such an address may have expired"
+
+
+def _kind(outcome: Outcome, operation: str, words: str) -> tuple[type[AnswerError], str]:
     status = outcome.status_code
     no_such_place = status in (404, 410) or outcome.code in _GONE_CODES
+    no_such_route = no_such_place and operation in _OFTEN_ABSENT and _is_a_router_s(words)
+    unsupported = f"this server does not support {operation}"
     cases: list[tuple[bool, type[AnswerError], str]] = [
         (outcome.account_is_empty, QuotaExhausted, "the account has no quota left; retrying does not help"),
         (outcome.refused_for_now, Busy, ""),
         (status in (401, 403), Unauthorized, "check the key in the connection's password field"),
-        (no_such_place and operation in _NEED_NO_VIDEO, NotFound, _NO_SERVICE),
+        (no_such_route, NotSupported, f"{unsupported}, or {_OFTEN_ABSENT.get(operation)}"),
+        (no_such_place and operation in _ALWAYS_THERE, NotFound, _NO_SERVICE),
         (no_such_place, NotFound, ""),
-        (status in (405, 501), NotSupported, f"this server does not support {operation}"),
+        (status in (405, 501), NotSupported, unsupported),
         (outcome.server_failed, ServerFault, ""),
         (status < 400, Refused, "the server redirects; put the address it redirects to into the connection"),
         (outcome.code == "model_not_found", Refused, _NO_SERVICE),
     ]
     return next(((kind, advice) for applies, kind, advice in cases if applies), (Refused, ""))
+
+
+def _is_a_router_s(words: str) -> bool:
+    """Say whether words are a web framework's own, perhaps inside what a gateway makes of them."""
+    inner = (_envelope(found).message for found in _objects_in(words))
+    return any(map(_NO_ROUTE.fullmatch, (words, *inner)))
 
 
 class _Envelope(NamedTuple):
@@ -171,7 +203,7 @@ def _words(value: object) -> str:
         return value
     if isinstance(value, list):
         return "; ".join(filter(None, map(_complaint, value)))
-    return json.dumps(value) if value else ""
+    return json.dumps(value) if value and not isinstance(value, bool) else ""
 
 
 def _complaint(item: object) -> str:
@@ -214,6 +246,20 @@ def _try_json(text: str | bytes) -> Any:
         return None
 
 
+def _objects_in(text: str) -> Iterator[dict[str, Any]]:
+    """Find the JSON objects inside a text, as a gateway wraps what it was told."""
+    at = text.find("{")
+    for _ in range(_MOST_OBJECTS):
+        if at < 0:
+            return
+        try:
+            found, end = _DECODER.raw_decode(text, at)
+            yield _storable(found)
+        except (ValueError, RecursionError):
+            end = at + 1
+        at = text.find("{", end)
+
+
 def _storable(value: Any) -> Any:
     """Replace what JSON can carry and no database can store: halves of characters."""
     if isinstance(value, str):
@@ -253,6 +299,10 @@ def words_of(body: bytes) -> str:
     return quoted(_envelope(content).message or body.decode("utf-8", "replace"))
 
 
+def _request_id(response: httpx.Response, secrets: Iterable[str | None] = ()) -> str | None:
+    return quoted(response.headers.get("x-request-id", ""), secrets) or None
+
+
 def _unreadable(response: httpx.Response, expected: str) -> Any:
     # The body is described, not quoted: a success may hold a prompt or a signed URL.
     kind = response.headers.get("content-type", "no content type")
@@ -260,5 +310,5 @@ def _unreadable(response: httpx.Response, expected: str) -> Any:
         f"the server answered {response.status_code}, but not with {expected}: "
         f"{len(response.content)} bytes of {quoted(kind)}",
         status_code=response.status_code,
-        request_id=response.headers.get("x-request-id"),
+        request_id=_request_id(response),
     )

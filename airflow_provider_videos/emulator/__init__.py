@@ -25,11 +25,13 @@ from airflow_provider_videos.emulator.faults import (
     Stall,
     Stuck,
 )
+from airflow_provider_videos.emulator.profiles import PROFILES, Profile
 
 if TYPE_CHECKING:
     from airflow_provider_videos.emulator.server import Emulator
 
 __all__ = [
+    "PROFILES",
     "AddHeaders",
     "Answer",
     "Clock",
@@ -44,6 +46,7 @@ __all__ = [
     "Lost",
     "ManualClock",
     "Moderated",
+    "Profile",
     "Stall",
     "Stuck",
 ]

@@ -136,13 +136,21 @@ def asked_range(headers: Mapping[str, str], content: Content) -> tuple[int, int]
     return start, stop
 
 
-def serve(headers: Mapping[str, str], content: Content) -> Response:
+def serve(
+    headers: Mapping[str, str], content: Content, *, ranges: bool = True, content_type: str | None = None
+) -> Response:
     """
     A file as an answer: 200, 206 or 416.
 
     :param headers: the request's.
     :param content: the file.
+    :param ranges: whether parts of it are served.
+    :param content_type: what it is called, rightly or wrongly; by default the file's own.
     """
+    kind = content_type or content.content_type
+    if not ranges:
+        length = {"content-length": str(content.size)}
+        return StreamingResponse(_each(content.chunks(0, content.size)), 200, length, media_type=kind)
     common = {"accept-ranges": "bytes", "etag": content.etag}
     try:
         part = asked_range(headers, content)
@@ -154,7 +162,7 @@ def serve(headers: Mapping[str, str], content: Content) -> Response:
     if part:
         common["content-range"] = f"bytes {start}-{stop - 1}/{content.size}"
     stream = _each(content.chunks(start, stop))
-    return StreamingResponse(stream, 206 if part else 200, common, media_type=content.content_type)
+    return StreamingResponse(stream, 206 if part else 200, common, media_type=kind)
 
 
 async def _each(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:

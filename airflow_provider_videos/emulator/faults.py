@@ -193,7 +193,7 @@ NAMES = {kind: name for name, kind in KINDS.items()}
 BUYING = frozenset({"create", "remix", "edit", "extend"})
 OPERATIONS = (
     *("create", "retrieve", "list", "delete", "content", "remix", "edit", "extend"),
-    *("create_character", "retrieve_character", "models"),
+    *("create_character", "retrieve_character", "models", "file"),
 )
 
 
@@ -215,7 +215,7 @@ class Fault:
 
     :param effect: what goes wrong.
     :param operation: `create`, `retrieve`, `list`, `delete`, `content`, `remix`, `edit`, `extend`,
-        `create_character`, `retrieve_character` or `models`.
+        `create_character`, `retrieve_character`, `models` or `file`, the signed address of some dialects.
     :param method: the HTTP method.
     :param path: a part of the path, such as a video's id.
     :param prompt: a part of the prompt, the request's or that of the job it names.

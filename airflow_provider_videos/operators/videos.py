@@ -16,11 +16,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airflow.sdk import BaseOperator, RetryDecision, RetryPolicy, Variable
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_provider_videos.api.errors import (
     Busy,
     InvalidRequest,
+    NotSupported,
     OutcomeUnknown,
     Refused,
     RequestChanged,
@@ -511,19 +512,27 @@ class VideoDeleteOperator(_VideosOperator):
     to cancel a running job: many servers go on with it.
 
     :param video_id: the video. (templated)
+    :param on_unsupported: what to do on a server that cannot delete: ``fail``, or ``skip`` the task.
     :param videos_conn_id: the connection to the server. (templated)
     """
 
     template_fields: Sequence[str] = ("video_id", "videos_conn_id")
 
-    def __init__(self, *, video_id: str, **kwargs: Any) -> None:
+    def __init__(self, *, video_id: str, on_unsupported: str = "fail", **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        _check_choice("on_unsupported", on_unsupported, "fail", "skip")
         self.video_id = video_id
+        self.on_unsupported = on_unsupported
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
         """Delete the video and say whether it was still there."""
-        with _never_retried(InvalidRequest), self._connect() as client:
-            answer = client.delete(self.video_id)
+        with _never_retried(InvalidRequest, NotSupported), self._connect() as client:
+            try:
+                answer = client.delete(self.video_id)
+            except NotSupported as error:
+                if self.on_unsupported == "skip":
+                    raise AirflowSkipException(str(error)) from error
+                raise
         self.log.info("Video %s %s", self.video_id, "is deleted" if answer.deleted else "was already gone")
         return {"video_id": self.video_id, "deleted": answer.deleted}
 

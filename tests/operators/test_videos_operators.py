@@ -462,7 +462,17 @@ class TestDelete:
     def test_a_server_that_cannot_is_named(self, run, videos_emulator):
         videos_emulator.inject(Fault(Answer(status=405), operation="delete", times=None))
         assert run(VideoDeleteOperator, video_id="v").state == "failed"
-        assert type(run.errors[0]) is NotSupported
+        assert type(run.errors[0].__cause__) is NotSupported
+        assert videos_emulator.record.requests["delete"] == 1
+
+    def test_a_server_that_cannot_may_be_passed_over(self, run, videos_emulator, capfd):
+        videos_emulator.inject(Fault(Answer(status=405), operation="delete", times=None))
+        assert run(VideoDeleteOperator, video_id="v", on_unsupported="skip").state == "skipped"
+        assert "does not support delete" in capfd.readouterr().out
+
+    def test_what_to_do_on_such_a_server_is_one_of_two_words(self):
+        with pytest.raises(ValueError, match="on_unsupported must be fail or skip"):
+            VideoDeleteOperator(task_id="t", video_id="v", on_unsupported="resubmit")
 
 
 def test_operators_map_and_name_their_maps(run_dag, videos_emulator):

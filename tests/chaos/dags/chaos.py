@@ -49,7 +49,7 @@ with DAG(
     schedule=None,
     # A try that begins while the API server is away ends before any code of ours runs; one has to come later.
     default_args=SETTINGS
-    | {"retry_delay": timedelta(seconds=float(os.environ.get("CHAOS_OUTAGE", "60")) + 10)},
+    | {"retry_delay": timedelta(seconds=float(os.environ.get("CHAOS_OUTAGE", "60")) + 30)},
     params=PARAMS,
     max_active_runs=64,
 ):

@@ -2,14 +2,16 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+SEED ?= 1
+FAULTS ?= 40
 SOURCES := airflow_provider_videos demo dags tests
 
 GATEWAY := .cache/litellm
 COVERAGE := .cache/coverage
 READERS := */api/responses.py,*/api/models.py,*/api/containers.py
 READER_TESTS := $(addprefix tests/api/test_,responses.py models.py containers.py errors.py)
-SEED ?= readers
-COUNT ?= 20
+MUTANT_SEED ?= readers
+MUTANTS ?= 20
 
 STAMP := $(VENV)/.installed
 PY := $(abspath $(VENV))/bin/python
@@ -21,7 +23,7 @@ export AIRFLOW__CORE__LOAD_EXAMPLES := False
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint types unit readers contract-matrix fuzz system test-servers test-gateway bench clean
+.PHONY: help venv demo test lint types unit readers contract-matrix fuzz system chaos test-servers test-gateway test-matrix bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,15 +59,18 @@ unit: $(STAMP) ## Test without starting Airflow's processes
 system: $(STAMP) ## Test with a real scheduler, triggerer, DAG processor and API server
 	$(PY) -m pytest -m system tests/system
 
+chaos: $(STAMP) ## Kill, cut off and clear a real Airflow FAULTS times, as SEED draws it, and count what was bought
+	$(PY) -m tests.chaos --seed $(SEED) --faults $(FAULTS)
+
 test-servers: $(STAMP) ## Hold a living server to the contract: VIDEOS_BASE_URL, VIDEOS_API_KEY, VIDEOS_MODEL; buys one short video
 	@test -n "$$VIDEOS_BASE_URL" || { echo 'make: set VIDEOS_BASE_URL, such as http://gpu-box:8000/v1' >&2; exit 1; }
 	$(PY) -m pytest tests/emulator/test_contract.py
 
-readers: $(STAMP) ## Print the branch coverage of the readers and catch 20 mutants of them (SEED draws others, COUNT more)
+readers: $(STAMP) ## Print the branch coverage of the readers and catch 20 mutants of them (MUTANT_SEED draws others, MUTANTS more)
 	@mkdir -p .cache
 	$(PY) -m coverage run --data-file=$(COVERAGE) --branch --include=$(READERS) -m pytest -q $(READER_TESTS)
 	$(PY) -m coverage report --data-file=$(COVERAGE) --show-missing --fail-under=100
-	$(PY) -m tests.api.mutants --seed $(SEED) --count $(COUNT)
+	$(PY) -m tests.api.mutants --seed $(MUTANT_SEED) --count $(MUTANTS)
 
 contract-matrix: $(STAMP) ## Show what each of the ten dialects offers, operation by operation
 	$(PY) -m pytest -q tests/emulator/test_profiles.py -k documented
@@ -82,6 +87,9 @@ $(GATEWAY)/.installed: tests/gateway/constraints.txt
 	$(PYTHON) -m venv $(GATEWAY)
 	$(GATEWAY)/bin/python -m pip install --quiet --constraint tests/gateway/constraints.txt 'litellm[proxy]'
 	@touch $@
+
+test-matrix: $(STAMP) ## Run the unit tests on the oldest and the newest Python, and on the newest pre-release of Airflow
+	$(PY) -m tests.matrix
 
 bench: $(STAMP) ## Run the benchmarks
 	@set -e; for script in tests/benchmarks/bench_*.py; do echo "== $$script"; $(PY) $$script; done

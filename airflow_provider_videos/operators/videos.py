@@ -15,7 +15,7 @@ from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from airflow.sdk import BaseOperator, RetryDecision, RetryPolicy
+from airflow.sdk import BaseOperator, RetryDecision, RetryPolicy, Variable
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_provider_videos.api.errors import (
@@ -39,9 +39,10 @@ if TYPE_CHECKING:
     from airflow_provider_videos.api.client import VideosClient
     from airflow_provider_videos.api.models import Phase, Video
     from airflow_provider_videos.api.requests import Endpoint, Operation, Reference, Upload
-    from airflow_provider_videos.submission.record import OnChanged, OnUnknown
+    from airflow_provider_videos.submission.decision import Facts, OnChanged, OnUnknown
 
 
+_KEYS_OF_A_PAGE = 1000
 _LONGEST_RETRY_DELAY = 24 * 3600.0
 
 
@@ -101,22 +102,25 @@ class _SubmitOperator(_VideosOperator, ABC):
 
     :param durable: whether the purchase is recorded so that no retry makes it again.
     :param on_unknown: what to do when an earlier try may have bought a video whose id never arrived:
-        ``fail``, or ``resubmit``, which may buy a second one.
+        ``adopt`` the one video of the server's list that can only be it, or buy if there surely is none, else
+        fail; ``fail`` at once; or ``resubmit``, which may buy a second one.
     :param on_changed: what to do when the request changed between tries: ``fail`` or ``resubmit``.
+    :param retry_policy: Airflow's own; :class:`ServerPacedRetryPolicy` by default.
     """
 
     def __init__(
         self,
         *,
         durable: bool = True,
-        on_unknown: OnUnknown = "fail",
+        on_unknown: OnUnknown = "adopt",
         on_changed: OnChanged = "fail",
+        retry_policy: RetryPolicy | None = None,
         **kwargs: Any,
     ) -> None:
-        kwargs.setdefault("retry_policy", ServerPacedRetryPolicy())
-        super().__init__(**kwargs)
-        _check_choice("on_unknown", on_unknown)
-        _check_choice("on_changed", on_changed)
+        # A mapped task says None where nobody has chosen.
+        super().__init__(retry_policy=retry_policy or ServerPacedRetryPolicy(), **kwargs)
+        _check_choice("on_unknown", on_unknown, "adopt", "fail", "resubmit")
+        _check_choice("on_changed", on_changed, "fail", "resubmit")
         self.durable = durable
         self.on_unknown = on_unknown
         self.on_changed = on_changed
@@ -127,31 +131,49 @@ class _SubmitOperator(_VideosOperator, ABC):
 
     def execute(self, context: Context) -> str:
         """Buy the video, or take up the one that an earlier try has bought, and return its id."""
-        task_instance = context["ti"]
-        in_doubt = (OutcomeUnknown,) if self.on_unknown == "fail" else ()
-        with (
-            _never_retried(InvalidRequest, Refused, RequestChanged, *in_doubt),
-            self._connect() as client,
-            self._order(client.endpoint) as operation,
-        ):
-            video = self._submit(context, client, operation)
-        task_instance.xcom_push("video", video.contract())
-        return video.id
+        final = (InvalidRequest, Refused, RequestChanged, *self._final_doubts())
+        with _never_retried(*final), self._bought(context) as video:
+            context["ti"].xcom_push("video", video.contract())
+            return video.id
 
-    def _submit(self, context: Context, client: VideosClient, operation: Operation[Video]) -> Video:
+    def _final_doubts(self) -> tuple[type[VideosError], ...]:
+        # Only a retry that looks before it buys, or that was told to buy, may follow a lost answer.
+        retried = self.on_unknown == "resubmit" or (self.on_unknown == "adopt" and self.durable)
+        return () if retried else (OutcomeUnknown,)
+
+    @contextmanager
+    def _bought(self, context: Context) -> Iterator[Video]:
+        """Hand out the video, and remember that it was handed on."""
         if not self.durable:
-            return client.perform(operation)
-        from airflow_provider_videos.submission.durable import submit
-        from airflow_provider_videos.submission.record import Facts
+            with self._connect() as client, self._order(client.endpoint) as operation:
+                yield client.perform(operation)
+            return
+        from airflow_provider_videos.submission.durable import Submission, salvage
+        from airflow_provider_videos.submission.ledger import Ledger
+        from airflow_provider_videos.submission.shop import Shop
 
-        facts = Facts(
-            fingerprint=operation.fingerprint(client.endpoint),
-            max_tries=context["ti"].max_tries,
-            on_unknown=self.on_unknown,
-            on_changed=self.on_changed,
-        )
-        store = _Memory(context["task_state_store"])
-        return submit(store, facts, lambda: client.perform(operation), self.log)
+        memory, task_instance, submission = _Memory(context["task_state_store"]), context["ti"], None
+        owner = {name: getattr(task_instance, name) for name in ("dag_id", "run_id", "task_id", "map_index")}
+        try:
+            with self._connect() as client, self._order(client.endpoint) as operation:
+                submission = Submission(
+                    store=memory,
+                    ledger=Ledger(_Variables(), client.endpoint.base_url, owner),
+                    facts=self._facts(task_instance.max_tries, operation.fingerprint(client.endpoint)),
+                    shop=Shop(client, operation),
+                    log=self.log,
+                )
+                video = submission.submit()
+        except InvalidRequest as problem:
+            video = salvage(memory, owner, task_instance.max_tries, problem, self.log)
+        yield video
+        if submission:
+            submission.hand_on()
+
+    def _facts(self, max_tries: int, fingerprint: str) -> Facts:
+        from airflow_provider_videos.submission.decision import Facts
+
+        return Facts(fingerprint, max_tries, on_unknown=self.on_unknown, on_changed=self.on_changed)
 
 
 class _Memory:
@@ -172,9 +194,26 @@ class _Memory:
         self._store.delete(key)
 
 
-def _check_choice(name: str, value: str, other: str = "resubmit") -> None:
-    if value not in {"fail", other}:
-        raise ValueError(f"{name} must be fail or {other}; got {value!r}")
+class _Variables:
+    """Airflow's Variables, which all tasks share."""
+
+    def keys(self, prefix: str) -> Sequence[str]:
+        found = list(Variable.keys(prefix=prefix))
+        # Airflow reads them page by page, and a key that is removed meanwhile hides one of the next page.
+        while len(found) >= _KEYS_OF_A_PAGE and found != (again := list(Variable.keys(prefix=prefix))):
+            found = again
+        return found
+
+    def set(self, key: str, value: str) -> None:
+        Variable.set(key, value, description="Who buys which video; removed after some days")
+
+    def delete(self, key: str) -> None:
+        Variable.delete(key)
+
+
+def _check_choice(name: str, value: str, *choices: str) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} must be {', '.join(choices[:-1])} or {choices[-1]}; got {value!r}")
 
 
 class VideoCreateOperator(_SubmitOperator):
@@ -195,10 +234,11 @@ class VideoCreateOperator(_SubmitOperator):
     :param videos_conn_id: the connection to the server. (templated)
     :param durable: whether the purchase is recorded so that no retry makes it again.
     :param on_unknown: what to do when an earlier try may have bought a video whose id never arrived:
-        ``fail``, or ``resubmit``, which may buy a second one.
+        ``adopt`` the one video of the server's list that can only be it, or buy if there surely is none, else
+        fail; ``fail`` at once; or ``resubmit``, which may buy a second one.
     :param on_changed: what to do when the request changed between tries: ``fail`` or ``resubmit``.
-    :raises AirflowFailException: if the request is wrong or the server refuses it, or if the video may have
-        been bought but the answer was lost: neither is retried.
+    :raises AirflowFailException: if the request is wrong or the server refuses it; this is not retried.
+    :raises InDoubt: if the video may have been bought and nobody can say which it is; a retry looks again.
     """
 
     template_fields: Sequence[str] = (
@@ -262,10 +302,11 @@ class VideoRemixOperator(_SubmitOperator):
     :param videos_conn_id: the connection to the server. (templated)
     :param durable: whether the purchase is recorded so that no retry makes it again.
     :param on_unknown: what to do when an earlier try may have bought a video whose id never arrived:
-        ``fail``, or ``resubmit``, which may buy a second one.
+        ``adopt`` the one video of the server's list that can only be it, or buy if there surely is none, else
+        fail; ``fail`` at once; or ``resubmit``, which may buy a second one.
     :param on_changed: what to do when the request changed between tries: ``fail`` or ``resubmit``.
-    :raises AirflowFailException: if the request is wrong or the server refuses it, or if the video may have
-        been bought but the answer was lost: neither is retried.
+    :raises AirflowFailException: if the request is wrong or the server refuses it; this is not retried.
+    :raises InDoubt: if the video may have been bought and nobody can say which it is; a retry looks again.
     """
 
     template_fields: Sequence[str] = ("video_id", "prompt", "extra_body", "videos_conn_id")
@@ -330,10 +371,11 @@ class VideoEditOperator(_DeriveOperator):
     :param videos_conn_id: the connection to the server. (templated)
     :param durable: whether the purchase is recorded so that no retry makes it again.
     :param on_unknown: what to do when an earlier try may have bought a video whose id never arrived:
-        ``fail``, or ``resubmit``, which may buy a second one.
+        ``adopt`` the one video of the server's list that can only be it, or buy if there surely is none, else
+        fail; ``fail`` at once; or ``resubmit``, which may buy a second one.
     :param on_changed: what to do when the request changed between tries: ``fail`` or ``resubmit``.
-    :raises AirflowFailException: if the request is wrong or the server refuses it, or if the video may have
-        been bought but the answer was lost: neither is retried.
+    :raises AirflowFailException: if the request is wrong or the server refuses it; this is not retried.
+    :raises InDoubt: if the video may have been bought and nobody can say which it is; a retry looks again.
     """
 
     template_fields: Sequence[str] = ("prompt", "video_id", "video", "extra_body", "videos_conn_id")
@@ -361,10 +403,11 @@ class VideoExtendOperator(_DeriveOperator):
     :param videos_conn_id: the connection to the server. (templated)
     :param durable: whether the purchase is recorded so that no retry makes it again.
     :param on_unknown: what to do when an earlier try may have bought a video whose id never arrived:
-        ``fail``, or ``resubmit``, which may buy a second one.
+        ``adopt`` the one video of the server's list that can only be it, or buy if there surely is none, else
+        fail; ``fail`` at once; or ``resubmit``, which may buy a second one.
     :param on_changed: what to do when the request changed between tries: ``fail`` or ``resubmit``.
-    :raises AirflowFailException: if the request is wrong or the server refuses it, or if the video may have
-        been bought but the answer was lost: neither is retried.
+    :raises AirflowFailException: if the request is wrong or the server refuses it; this is not retried.
+    :raises InDoubt: if the video may have been bought and nobody can say which it is; a retry looks again.
     """
 
     template_fields: Sequence[str] = (
@@ -477,7 +520,7 @@ class VideoDeleteOperator(_VideosOperator):
 
     def __init__(self, *, video_id: str, on_unsupported: str = "fail", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        _check_choice("on_unsupported", on_unsupported, "skip")
+        _check_choice("on_unsupported", on_unsupported, "fail", "skip")
         self.video_id = video_id
         self.on_unsupported = on_unsupported
 

@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import (
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
+    AirflowTaskTimeout,
     TaskDeferralTimeout,
 )
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from airflow_provider_videos.api.models import Video
+    from airflow_provider_videos.api.models import Video, VideoDeleted
     from airflow_provider_videos.polling.watch import Watch
 
 _RECORD = "videos_wait"
@@ -41,8 +42,9 @@ class VideoSensor(BaseSensorOperator):
     Wait until a video is completed and return its id.
 
     A failed or lost video fails the task at once, whatever ``retries`` says: waiting again would not bring
-    it back. Errors of the server on the way are waited out until the deadline. Deferred, in poke and in
-    reschedule mode the outcome is the same.
+    it back. A failed one is pushed as ``video`` all the same, for tasks that decide about another attempt.
+    Errors of the server on the way are waited out until the deadline. Deferred, in poke and in reschedule
+    mode the outcome is the same.
 
     :param video_id: the id that the purchase returned. (templated)
     :param poke_interval: seconds, or a ``timedelta``, between two questions; 15 by default.
@@ -54,6 +56,12 @@ class VideoSensor(BaseSensorOperator):
     :param soft_fail: whether to skip instead of fail when the video failed, is lost, or the time is up.
     :param exponential_backoff: whether intervals grow.
     :param max_wait: seconds, or a ``timedelta``: the longest interval.
+    :param execution_timeout: Airflow's own limit for a try, a ``timedelta``; kept while deferred, too.
+    :param cancel_on_kill: whether the video is deleted on the server when this task is failed from outside
+        while it waits: by a user, or by Airflow for good, such as with ``fail_fast``. Not in
+        ``mode="reschedule"``, where nobody is there to notice. Nothing else deletes it: no retry, no clear,
+        no restart of a triggerer or a worker.
+    :param cancel_on_timeout: whether it is deleted when ``timeout`` has passed.
     :param videos_conn_id: the connection to the server. (templated)
     :raises AirflowFailException: if the video failed or is lost.
     :raises AirflowSensorTimeout: if the time is up.
@@ -61,6 +69,7 @@ class VideoSensor(BaseSensorOperator):
 
     template_fields: Sequence[str] = ("video_id", "videos_conn_id")
 
+    _task_instance: Any = None
     _watch: Watch | None = None
     _pause = 0.0  # what the server asked us to wait
     _unknown = False  # whether the server did not know the video when it was last asked
@@ -71,21 +80,31 @@ class VideoSensor(BaseSensorOperator):
         video_id: str,
         poke_interval: timedelta | float = 15,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        cancel_on_kill: bool = False,
+        cancel_on_timeout: bool = False,
         videos_conn_id: str = "videos_default",
         **kwargs: Any,
     ) -> None:
         super().__init__(poke_interval=poke_interval, **kwargs)
+        if cancel_on_kill and self.reschedule and not deferrable:
+            raise ValueError(
+                "cancel_on_kill has no effect in mode='reschedule', where no process waits: set "
+                "deferrable=True or mode='poke'"
+            )
         self.video_id = video_id
         self.deferrable = deferrable
+        self.cancel_on_kill = cancel_on_kill
+        self.cancel_on_timeout = cancel_on_timeout
         self.videos_conn_id = videos_conn_id
 
     def execute(self, context: Context) -> Any:
         """Look once; then wait, in the triggerer if deferrable."""
+        self._task_instance = context["ti"]
         with self._outcomes():
             if not self.deferrable:
                 return super().execute(context)
             watch = self._new_watch()
-            video = self._look(watch)
+            video = self._look(context, watch)
             return self._defer(watch) if video is None else self._push(context, video)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> str:
@@ -97,11 +116,11 @@ class VideoSensor(BaseSensorOperator):
         """
         if event["status"] == "lost":
             raise AirflowFailException(event["error"])
-        video = self._look(self._new_watch(), quiet=True)
+        video = self._look(context, self._new_watch(), quiet=True)
         if video is not None:
             return self._push(context, video)
         if event["status"] == "timeout":
-            raise AirflowSensorTimeout
+            raise AirflowTaskTimeout(self._too_late()) if self._tries_end_first else AirflowSensorTimeout
         raise TransportError(
             f"the triggerer could not go on asking ({event['error'] or 'the video was there and is not'}), "
             "and the video is not there yet",
@@ -110,6 +129,7 @@ class VideoSensor(BaseSensorOperator):
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume with the same outcomes as the other modes, also where Airflow's own clock ended the wait."""
+        self._task_instance = context["ti"]
         with self._outcomes():
             try:
                 # Not the sensors' own method: its soft_fail also skips what the other modes fail on.
@@ -124,11 +144,43 @@ class VideoSensor(BaseSensorOperator):
         :param context: Airflow's context.
         """
         watch = self._recall(context)
-        video = self._look(watch)
+        video = self._look(context, watch)
         if video is not None:
             return PokeReturnValue(is_done=True, xcom_value=self._push(context, video))
         self._keep(context, watch)
         return PokeReturnValue(is_done=False)
+
+    def on_kill(self) -> None:
+        """Delete the video if it was told to and a user has failed the task; Airflow calls it for less."""
+        from airflow_provider_videos.triggers.videos import was_marked_failed
+
+        if self.cancel_on_kill and was_marked_failed(self._task_instance):
+            self._cancel()
+            # Airflow would go on with the wait where the signal has interrupted it.
+            raise AirflowFailException(f"Stopped waiting for video {self.video_id}: the task was failed")
+
+    def _cancel(self) -> None:
+        from airflow_provider_videos.hooks.videos import VideosHook
+        from airflow_provider_videos.polling.watch import cancellation
+
+        server = self.videos_conn_id
+        try:
+            with VideosHook(self.videos_conn_id).get_conn() as client:
+                server = client.endpoint.base_url
+                answer: VideoDeleted | VideosError = client.delete(self.video_id)
+        except VideosError as error:
+            answer = error
+        self.log.info(cancellation(self.video_id, server, answer))
+
+    @property
+    def _tries_end_first(self) -> bool:
+        return self._patience < self.timeout
+
+    @property
+    def _patience(self) -> float:
+        """How long one try waits, in seconds; Airflow itself limits only tries that are not deferred."""
+        limited = self.deferrable and self.execution_timeout
+        return min(limited.total_seconds(), self.timeout) if limited else self.timeout
 
     def _get_next_poke_interval(self, *args: Any, **kwargs: Any) -> float:
         return max(self._pause, super()._get_next_poke_interval(*args, **kwargs))
@@ -142,22 +194,25 @@ class VideoSensor(BaseSensorOperator):
                 videos_conn_id=self.videos_conn_id,
                 poke_interval=max(self.poke_interval, self._pause),
                 started_at=watch.started_at,
-                deadline=watch.started_at + self.timeout,
+                deadline=watch.started_at + self._patience,
                 exponential_backoff=self.exponential_backoff,
                 max_wait=self.max_wait.total_seconds() if self.max_wait else None,
                 silent_fail=self.silent_fail,
                 shown=watch.shown,
+                cancel_on_kill=self.cancel_on_kill,
             ),
             method_name="execute_complete",
-            timeout=timedelta(seconds=self.timeout),
+            timeout=timedelta(seconds=self._patience),
         )
 
-    def _look(self, watch: Watch, *, quiet: bool = False) -> Video | None:
+    def _look(self, context: Context, watch: Watch, *, quiet: bool = False) -> Video | None:
         """Ask the server once; return the video if it is there."""
         answer = self._ask()
         try:
             done = watch.take(answer, time.time())
         except (VideoFailed, VideoLost) as end:
+            if isinstance(end, VideoFailed) and not isinstance(answer, VideosError):
+                self._push_failed(context, answer, end)
             raise AirflowFailException(str(end)) from end
         line = watch.news(answer, time.time())
         if line and not quiet:
@@ -177,6 +232,13 @@ class VideoSensor(BaseSensorOperator):
             return error
         except VideosError as error:
             return error
+
+    def _push_failed(self, context: Context, video: Video, end: VideoFailed) -> None:
+        from airflow_provider_videos.api.models import Phase
+
+        # Only a job that failed has a reason; one that was stopped or has expired had its chance.
+        reason = {"code": end.code, "message": end.message} if video.phase is Phase.FAILED else None
+        context["ti"].xcom_push("video", {**video.contract(), "error": reason})
 
     def _push(self, context: Context, video: Video) -> str:
         context["ti"].xcom_push("video", video.contract())
@@ -211,9 +273,9 @@ class VideoSensor(BaseSensorOperator):
             yield
         except AirflowSkipException as skip:
             # The base class skips by itself; the reason is behind it, unless the time was up.
-            raise AirflowSkipException(str(skip.__cause__ or self._too_late())) from skip.__cause__
+            raise AirflowSkipException(str(skip.__cause__ or self._give_up())) from skip.__cause__
         except AirflowSensorTimeout:
-            raise self._bad_end(self._too_late(), skips=self.soft_fail or self.never_fail) from None
+            raise self._bad_end(self._give_up(), skips=self.soft_fail or self.never_fail) from None
         except AirflowFailException as error:
             raise self._bad_end(error, skips=self.soft_fail or self.never_fail) from error.__cause__
         except VideosError as error:
@@ -222,13 +284,18 @@ class VideoSensor(BaseSensorOperator):
     def _bad_end(self, error: Exception, *, skips: bool) -> Exception:
         return AirflowSkipException(str(error)) if skips else error
 
-    def _too_late(self) -> AirflowSensorTimeout:
-        late = f"Video {self.video_id} was not completed within {self.timeout:g} s"
+    def _give_up(self) -> AirflowSensorTimeout:
+        if self.cancel_on_timeout:
+            self._cancel()
+        return AirflowSensorTimeout(self._too_late())
+
+    def _too_late(self) -> str:
+        late = f"Video {self.video_id} was not completed within {self._patience:g} s"
         if self._unknown:
-            return AirflowSensorTimeout(
-                f"{late}, and the server does not know it: is it the server it is from?"
-            )
-        return AirflowSensorTimeout(
+            return f"{late}, and the server does not know it: is it the server it is from?"
+        if self.cancel_on_timeout and not self._tries_end_first:
+            return f"{late}, and is given up on the server, too"
+        return (
             f"{late}. It lives on at the server: clear this task to go on waiting, or raise its timeout; "
             "creating it again would buy a second one"
         )

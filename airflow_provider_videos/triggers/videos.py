@@ -6,17 +6,22 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk import TaskInstanceState
+from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_videos.api.errors import AnswerError, VideoFailed, VideoLost, VideosError
 from airflow_provider_videos.hooks.videos import VideosHook
-from airflow_provider_videos.polling.watch import Watch, next_interval, obeyed
+from airflow_provider_videos.polling.watch import Watch, cancellation, next_interval, obeyed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from airflow_provider_videos.api.client import AsyncVideosClient
-    from airflow_provider_videos.api.models import Video
+    from airflow_provider_videos.api.models import Video, VideoDeleted
+
+# The event loop itself holds its tasks by weak references alone.
+_CANCELLING: set[asyncio.Task[None]] = set()
 
 
 class VideoTrigger(BaseTrigger):
@@ -36,6 +41,7 @@ class VideoTrigger(BaseTrigger):
     :param max_wait: the longest interval, in seconds.
     :param silent_fail: whether errors that waiting does not cure are waited out as well.
     :param shown: the status line the task's log already has.
+    :param cancel_on_kill: whether the video is deleted when a user marks the task failed.
     """
 
     def __init__(
@@ -50,6 +56,7 @@ class VideoTrigger(BaseTrigger):
         max_wait: float | None = None,
         silent_fail: bool = False,
         shown: str = "",
+        cancel_on_kill: bool = False,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call] # Airflow's own class has no types
         self.video_id = video_id
@@ -61,6 +68,7 @@ class VideoTrigger(BaseTrigger):
         self.max_wait = max_wait
         self.silent_fail = silent_fail
         self.shown = shown
+        self.cancel_on_kill = cancel_on_kill
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what rebuilds this trigger; it is stored in plain text and holds nothing secret."""
@@ -76,6 +84,7 @@ class VideoTrigger(BaseTrigger):
                 "max_wait": self.max_wait,
                 "silent_fail": self.silent_fail,
                 "shown": self.shown,
+                "cancel_on_kill": self.cancel_on_kill,
             },
         )
 
@@ -92,6 +101,29 @@ class VideoTrigger(BaseTrigger):
             status, error = "error", _without_words(problem)
         event = {"video_id": self.video_id, "status": status, "error": error}
         yield TriggerEvent(event)  # type: ignore[no-untyped-call] # Airflow's own class has no types
+
+    async def on_kill(self) -> None:
+        """Delete the video if it was told to and a user has failed the task; Airflow calls it for less."""
+        if not self.cancel_on_kill:
+            return
+        cancelling = asyncio.create_task(self._cancel())
+        _CANCELLING.add(cancelling)
+        cancelling.add_done_callback(_CANCELLING.discard)
+        # Airflow cancels a trigger again each second that it takes, and its first question takes several.
+        await asyncio.shield(cancelling)
+
+    async def _cancel(self) -> None:
+        if not await asyncio.to_thread(was_marked_failed, self.task_instance):
+            self.log.info("Video %s goes on: its task has not been failed", self.video_id)
+            return
+        server = self.videos_conn_id
+        try:
+            async with await VideosHook(self.videos_conn_id).get_async_conn() as client:
+                server = client.endpoint.base_url
+                answer: VideoDeleted | VideosError = await client.delete(self.video_id)
+        except VideosError as error:
+            answer = error
+        self.log.info(cancellation(self.video_id, server, answer))
 
     async def _wait(self, client: AsyncVideosClient) -> str:
         watch = Watch(self.video_id, self.started_at, patient=self.silent_fail, shown=self.shown)
@@ -115,6 +147,24 @@ class VideoTrigger(BaseTrigger):
             exponential_backoff=self.exponential_backoff,
             max_wait=self.max_wait,
         )
+
+
+def was_marked_failed(task_instance: Any) -> bool:
+    """
+    Say whether a user has failed a task; asks Airflow, so not on an event loop.
+
+    It was not where the task waits, runs or is to run again: then a triggerer or a worker has gone, a trigger
+    has moved, or a retry or a clear has taken over.
+
+    :param task_instance: the task instance.
+    """
+    states = RuntimeTaskInstance.get_task_states(
+        dag_id=task_instance.dag_id,
+        task_ids=[task_instance.task_id],
+        run_ids=[task_instance.run_id],
+        map_index=task_instance.map_index,
+    )
+    return set(states.get(task_instance.run_id, {}).values()) == {TaskInstanceState.FAILED}
 
 
 async def _answer(client: AsyncVideosClient, video_id: str) -> Video | VideosError:

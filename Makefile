@@ -10,7 +10,8 @@ GATEWAY := .cache/litellm
 COVERAGE := .cache/coverage
 READERS := */api/responses.py,*/api/models.py,*/api/containers.py
 READER_TESTS := $(addprefix tests/api/test_,responses.py models.py containers.py errors.py)
-COUNT ?= 20
+MUTANT_SEED ?= readers
+MUTANTS ?= 20
 
 STAMP := $(VENV)/.installed
 PY := $(abspath $(VENV))/bin/python
@@ -22,8 +23,8 @@ export AIRFLOW__CORE__LOAD_EXAMPLES := False
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint types unit readers contract-matrix fuzz system chaos test-servers test-matrix test-gateway \
-  bench clean
+.PHONY: help venv demo test lint types unit readers contract-matrix fuzz system chaos test-servers test-gateway \
+  test-matrix bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,14 +67,11 @@ test-servers: $(STAMP) ## Hold a living server to the contract: VIDEOS_BASE_URL,
 	@test -n "$$VIDEOS_BASE_URL" || { echo 'make: set VIDEOS_BASE_URL, such as http://gpu-box:8000/v1' >&2; exit 1; }
 	$(PY) -m pytest tests/emulator/test_contract.py
 
-test-matrix: $(STAMP) ## Run the unit tests on the oldest and the newest Python, and on the newest pre-release of Airflow
-	$(PY) -m tests.matrix
-
-readers: $(STAMP) ## Print the branch coverage of the readers and catch 20 mutants of them (SEED draws others, COUNT more)
+readers: $(STAMP) ## Print the branch coverage of the readers and catch 20 mutants of them (MUTANT_SEED draws others, MUTANTS more)
 	@mkdir -p .cache
 	$(PY) -m coverage run --data-file=$(COVERAGE) --branch --include=$(READERS) -m pytest -q $(READER_TESTS)
 	$(PY) -m coverage report --data-file=$(COVERAGE) --show-missing --fail-under=100
-	$(PY) -m tests.api.mutants --seed $(SEED) --count $(COUNT)
+	$(PY) -m tests.api.mutants --seed $(MUTANT_SEED) --count $(MUTANTS)
 
 contract-matrix: $(STAMP) ## Show what each of the ten dialects offers, operation by operation
 	$(PY) -m pytest -q tests/emulator/test_profiles.py -k documented
@@ -90,6 +88,9 @@ $(GATEWAY)/.installed: tests/gateway/constraints.txt
 	$(PYTHON) -m venv $(GATEWAY)
 	$(GATEWAY)/bin/python -m pip install --quiet --constraint tests/gateway/constraints.txt 'litellm[proxy]'
 	@touch $@
+
+test-matrix: $(STAMP) ## Run the unit tests on the oldest and the newest Python, and on the newest pre-release of Airflow
+	$(PY) -m tests.matrix
 
 bench: $(STAMP) ## Run the benchmarks
 	@set -e; for script in tests/benchmarks/bench_*.py; do echo "== $$script"; $(PY) $$script; done

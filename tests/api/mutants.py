@@ -1,7 +1,7 @@
 """
 Mutants of the readers: small mistakes drawn from a seed, each of which a test of the readers has to catch.
 
-``make readers`` runs it; ``SEED`` draws others, ``COUNT`` draws more.
+``make readers`` runs it; ``MUTANT_SEED`` draws others, ``MUTANTS`` more.
 """
 
 from __future__ import annotations

@@ -215,6 +215,7 @@ class Operation(Generic[T]):
     :param read: turns the answer into a value.
     :param video_id: the video it is about.
     :param query: query parameters.
+    :param headers: headers of this request alone.
     :param payload: the fields of the body.
     :param files: the file parts of the body.
     :param as_json: whether the body is JSON; else it is multipart.
@@ -231,6 +232,7 @@ class Operation(Generic[T]):
     read: Callable[[httpx.Response], T]
     video_id: str | None = None
     query: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    headers: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     payload: Mapping[str, Any] | None = field(default=None, repr=False)
     files: Mapping[str, Upload] = field(default_factory=dict, repr=False)
     as_json: bool = True
@@ -255,7 +257,7 @@ class Operation(Generic[T]):
 
         :param endpoint: the server it goes to.
         """
-        headers = {"accept": "*/*", "accept-encoding": "identity", "user-agent": _USER_AGENT}
+        headers = {"accept": "*/*", "accept-encoding": "identity", "user-agent": _USER_AGENT, **self.headers}
         if self.location and not endpoint.is_home_of(self.location):
             return httpx.Request(self.method, self.location, headers=headers)
         url = self.location or endpoint.url(self.path)
@@ -451,8 +453,10 @@ def list_page(*, after: str | None, limit: int | None, order: str | None) -> Ope
 DEFAULT_VARIANT = "video"
 
 
-def download_content(video_id: str, *, variant: str = DEFAULT_VARIANT) -> Operation[httpx.Response]:
-    """Build ``GET /videos/{id}/content``."""
+def download_content(
+    video_id: str, *, variant: str = DEFAULT_VARIANT, offset: int = 0, etag: str | None = None
+) -> Operation[httpx.Response]:
+    """Build ``GET /videos/{id}/content``, from an offset on if the file is still the same."""
     return Operation(
         name="download",
         call=Call.READ,
@@ -461,6 +465,7 @@ def download_content(video_id: str, *, variant: str = DEFAULT_VARIANT) -> Operat
         video_id=video_id,
         # Named only when it is not the default: one server answers 404 to its own default.
         query={} if variant == DEFAULT_VARIANT else {"variant": variant},
+        headers={"range": f"bytes={offset}-", "if-range": etag} if offset and etag else {},
         read=lambda response: response,
         streams=True,
     )

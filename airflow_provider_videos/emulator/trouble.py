@@ -56,19 +56,20 @@ def troubled(answering: Answering, effect: WireEffect, line: Line) -> Answering:
     """
     match effect:
         case Answer():
-            return partial(_answer, answering, effect, line)
+            acted = partial(_answer, answering, effect, line)
         case AddHeaders():
-            return partial(_add_headers, answering, effect)
+            acted = partial(_add_headers, answering, effect)
         case Latency():
-            return partial(_delay, answering, effect, line)
+            acted = partial(_delay, answering, effect, line)
         case Drop():
-            return partial(_drop, answering, effect, line)
+            acted = partial(_drop, answering, effect, line)
         case Cut():
-            return partial(_cut, answering, effect, line)
+            acted = partial(_cut, answering, effect, line)
         case Stall():
-            return partial(_stall, answering, effect, line)
+            acted = partial(_stall, answering, effect, line)
         case Corrupt():
-            return partial(_corrupt, answering, effect)
+            acted = partial(_corrupt, answering, effect)
+    return acted
 
 
 async def _answer(answering: Answering, effect: Answer, line: Line, send: Send) -> None:

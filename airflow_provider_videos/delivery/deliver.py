@@ -150,6 +150,7 @@ class Courier:
 
     def _bring(self, order: Order, patience: Patience) -> Receipt:
         stream = Stream(
+            order.video_id,
             lambda offset, etag: self._client.download_content(
                 order.video_id, variant=order.variant, offset=offset, etag=etag
             ),

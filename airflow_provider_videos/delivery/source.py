@@ -35,11 +35,12 @@ class StartOver(DeliveryError):  # noqa: N818 - an error is named after what hap
     What has come is worth nothing; the file has to be read anew.
 
     :param message: why.
+    :param video_id: the video.
     :param came: the hash of what came: the same again would mean that the server has nothing better.
     """
 
-    def __init__(self, message: str, *, came: str = "") -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, video_id: str | None = None, came: str = "") -> None:
+        super().__init__(message, video_id=video_id)
         self.came = came
 
 
@@ -50,14 +51,18 @@ class Stream:
     A connection that drops is gone on with by a Range where the server honours it and it is surely the same
     file; else the file is read from the beginning again, and what has come before is compared, not handed on.
 
+    :param video_id: the video it belongs to, for messages.
     :param open_at: opens the file.
     :param patience: how much trouble is put up with.
     :param check: is told that the server does not hand the file out; raises if it never will.
     """
 
-    def __init__(self, open_at: Open, patience: Patience, check: Callable[[AnswerError], None]) -> None:
+    def __init__(
+        self, video_id: str, open_at: Open, patience: Patience, check: Callable[[AnswerError], None]
+    ) -> None:
         self.tally = Tally()
         self.content_type: str | None = None
+        self._video_id = video_id
         self._open_at = open_at
         self._patience = patience
         self._check = check
@@ -76,7 +81,7 @@ class Stream:
                 missing = self.tally.missing()
                 if missing is None:
                     break
-                trouble = TransportError(f"download: the answer ended too early: {missing}")
+                trouble = self._broken_off(f"the answer ended too early: {missing}")
             except TransportError as error:
                 trouble = error
             self._patience.bear(trouble)
@@ -133,7 +138,7 @@ class Stream:
             return
         # Whatever it is: reading the whole file and comparing settles it.
         self._etag = None
-        raise TransportError("download: the server went on with another part or another file")
+        raise self._broken_off("the server went on with another part or another file")
 
     def _behind(self, body: Body, have: int) -> Body:
         """Skip what has come before, and see that it is the same."""
@@ -142,7 +147,7 @@ class Stream:
         while left:
             chunk = next(chunks, None)
             if chunk is None:
-                raise TransportError("download: the answer ended before where the last one broke off")
+                raise self._broken_off("the answer ended before where the last one broke off")
             digest.update(chunk[:left])
             left, rest = max(left - len(chunk), 0), chunk[left:]
         if digest.digest() != self.tally.sha256.digest():
@@ -150,4 +155,7 @@ class Stream:
         return replace(body, chunks=chain([rest] if rest else [], chunks))
 
     def _start_over(self, why: str) -> StartOver:
-        return StartOver(why, came=self.tally.sha256.hexdigest())
+        return StartOver(why, video_id=self._video_id, came=self.tally.sha256.hexdigest())
+
+    def _broken_off(self, why: str) -> TransportError:
+        return TransportError(f"download: {why}", video_id=self._video_id)

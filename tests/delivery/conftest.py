@@ -145,6 +145,9 @@ class Local:
     def put(self, name, data):
         (self._folder / name).write_bytes(data)
 
+    def remove(self, name):
+        (self._folder / name).unlink(missing_ok=True)
+
 
 def open_uploads(client) -> list[str]:
     """Multipart uploads that were begun and neither completed nor aborted."""
@@ -172,6 +175,9 @@ class Bucket:
     def put(self, name, data):
         self._client.put_object(Bucket="bucket", Key=self._prefix + name, Body=data)
 
+    def remove(self, name):
+        self._client.delete_object(Bucket="bucket", Key=self._prefix + name)
+
 
 class Memories:
     """A filesystem of fsspec."""
@@ -194,6 +200,10 @@ class Memories:
     def put(self, name, data):
         self._filesystem.makedirs(self._folder, exist_ok=True)
         self._filesystem.pipe_file(f"{self._folder}/{name}", data)
+
+    def remove(self, name):
+        if self._filesystem.exists(f"{self._folder}/{name}"):
+            self._filesystem.rm_file(f"{self._folder}/{name}")
 
 
 class Disk(Memories):

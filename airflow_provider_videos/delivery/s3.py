@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _CHECKSUM: Literal["CRC32"] = "CRC32"
-_NOT_THERE = {"404", "NoSuchKey", "NotFound"}
+# Without s3:ListBucket S3 answers 403 for what is not there; a key that is wrong shows when it writes.
+_NOT_SEEN = {"404", "403"}
 
 
 class S3Object:
@@ -59,7 +60,7 @@ class S3Object:
         try:
             found = self._client.head_object(**self._target)  # type: ignore[arg-type]
         except ClientError as error:
-            if error.response["Error"]["Code"] in _NOT_THERE:
+            if error.response["Error"]["Code"] in _NOT_SEEN:
                 return None
             raise _unwritable(self._target, error) from error
         # Some stores write the labels' names in their own way.

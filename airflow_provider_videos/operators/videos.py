@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -543,7 +543,7 @@ class VideoDownloadOperator(_VideosOperator):
         from airflow_provider_videos.delivery.record import Record
         from airflow_provider_videos.operators.download import filesystem, s3_client
 
-        stores = Stores(s3=partial(s3_client, self.aws_conn_id), filesystem=filesystem)
+        stores = Stores(s3=cache(partial(s3_client, self.aws_conn_id)), filesystem=filesystem)
         record = Record(_Memory(context["task_state_store"]))
         courier = Courier(client, video, stores, record, self.log)
         orders[0].destination.reach(stores)

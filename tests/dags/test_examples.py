@@ -42,3 +42,7 @@ def test_a_clip_is_edited_in_several_ways(run, videos_emulator):
     films = run("example_edit_clips", changes=["It snows", "It rains", "It burns"])
     assert len(films) == 3
     assert [purchase.operation for purchase in videos_emulator.purchases] == ["create", *["edit"] * 3]
+
+
+def test_a_video_and_its_thumbnail_become_assets(run):
+    assert {film.suffix for film in run("example_video_asset")} == {".mp4", ".webp"}

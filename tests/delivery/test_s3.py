@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import subprocess
 import sys
 import threading
@@ -9,6 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
+from botocore.awsrequest import AWSResponse, HeadersDict
+from urllib3 import HTTPResponse
 
 from airflow_provider_videos.api.errors import DeliveryError
 from airflow_provider_videos.delivery.s3 import S3Object
@@ -115,6 +119,31 @@ def test_an_object_says_which_video_it_is(server, deliver, s3, size):
     assert found["ContentType"] == "video/mp4"
 
 
+def test_who_may_write_and_not_read_delivers_all_the_same(server, deliver, s3, events):
+    server.emulator.serve(served(film(1000)))
+
+    def forbidden(request, **_):
+        return AWSResponse(request.url, 403, HeadersDict(), HTTPResponse(io.BytesIO(), preload_content=False))
+
+    events("before-send.s3.HeadObject", forbidden)
+    deliver(URI)
+    assert s3.get_object(Bucket="bucket", Key="film.mp4")["Body"].read() == film(1000)
+
+
+@pytest.mark.parametrize(
+    ("size", "operation"), [(1000, "PutObject"), (9 * MIB, "CompleteMultipartUpload")], ids=["piece", "parts"]
+)
+def test_the_store_itself_is_told_not_to_replace(server, deliver, s3, events, size, operation):
+    server.emulator.serve(served(film(size)))
+    s3.delete_object(Bucket="bucket", Key="film.mp4")
+    asked = []
+    events(
+        f"before-call.s3.{operation}", lambda params, **_: asked.append(params["headers"]["If-None-Match"])
+    )
+    deliver(URI, if_exists="fail")
+    assert asked == ["*"]
+
+
 def test_a_bucket_that_is_not_there_is_named(server, deliver):
     server.emulator.serve(served(film(1000)))
     with pytest.raises(DeliveryError, match=r"s3://nowhere/film\.mp4 cannot be written"):
@@ -165,8 +194,6 @@ courier.deliver(Order(video_id=video_id, destination=Destination.parse(destinati
 def test_what_kill_9_leaves_is_taken_back_by_the_next_try(
     server, deliver, memory, s3, s3_endpoint, tmp_path, where
 ):
-    import json
-
     data = film(40 * MIB)
     server.emulator.serve(served(data))
     server.emulator.inject(Fault(Stall(after_bytes=30 * MIB), operation="content"))

@@ -192,7 +192,7 @@ class Throttle:
 
     async def _wait(self, size: int) -> None:
         now = asyncio.get_running_loop().time()
-        self._free = max(self._free, now - 0.02) + size / RATE
+        self._free = max(self._free, now - 0.25) + size / RATE
         if self._free > now:
             await asyncio.sleep(self._free - now)
 

@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -71,7 +72,7 @@ class Server:
 
     def __enter__(self):
         self.emulator.start()
-        endpoint = Endpoint(self.emulator.base_url, api_key=self.emulator.api_key, timeout=Timeouts(read=0.2))
+        endpoint = Endpoint(self.emulator.base_url, api_key=self.emulator.api_key, timeout=Timeouts(read=1.0))
         self.client = VideosClient(endpoint, backoff=AT_ONCE)
         self.new_video()
         return self
@@ -209,6 +210,17 @@ class Memories:
 class Disk(Memories):
     protocol = "file"
 
+    def __init__(self, folder, _) -> None:
+        super().__init__(folder, _)
+        # Where fsspec keeps what is not committed.
+        self._temporary = folder / "temporary"
+        self._temporary.mkdir()
+        tempfile.tempdir = str(self._temporary)
+
+    def files(self) -> dict[str, bytes]:
+        assert list(self._temporary.iterdir()) == []
+        return super().files()
+
 
 def filesystem(uri):
     """As Airflow's object storage would: two schemes of fsspec's, told from ours by their names."""
@@ -222,8 +234,16 @@ PLACES = {"local": Local, "s3": Bucket, "memory": Memories, "disk": Disk}
 @pytest.fixture(params=PLACES)
 def place(request, tmp_path):
     """A folder to deliver to, and everything that lies in it, even what is unfinished."""
-    client = request.getfixturevalue("s3") if request.param == "s3" else None
-    return PLACES[request.param](tmp_path, client)
+    return place_at(request, request.param, tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _own_temporary_folder(monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", tempfile.tempdir)
+
+
+def place_at(request, name, folder):
+    return PLACES[name](folder, request.getfixturevalue("s3") if name == "s3" else None)
 
 
 @pytest.fixture

@@ -34,6 +34,9 @@ class Traits:
     """What a server is like, around the emulator; each can be switched on and off."""
 
     ignores_range: bool = False
+    ignores_if_range: bool = False
+    shifts_range: int = 0
+    """How far behind the byte that was asked for its parts begin."""
     hides: set[bytes] = field(default_factory=set)
     """Headers of answers that it does not send; without a length, bodies are chunked."""
     adds: dict[bytes, bytes] = field(default_factory=dict)
@@ -42,7 +45,8 @@ class Traits:
 
     def reset(self) -> None:
         """Be as servers should be."""
-        self.ignores_range, self.ends_after = False, None
+        self.ignores_range, self.ignores_if_range, self.shifts_range = False, False, 0
+        self.ends_after = None
         self.hides, self.adds = set(), {}
 
     def __call__(self, app: ASGIApp) -> ASGIApp:
@@ -50,12 +54,20 @@ class Traits:
             if scope["type"] != "http" or not scope["path"].endswith("/content"):
                 await app(scope, receive, send)
                 return
-            if self.ignores_range:
-                scope = {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != b"range"]}
             ends_after, self.ends_after = self.ends_after, None
-            await app(scope, receive, _changed(self, send, ends_after))
+            headers = [self._understood(*pair) for pair in scope["headers"]]
+            await app({**scope, "headers": headers}, receive, _changed(self, send, ends_after))
 
         return wrapped
+
+    def _understood(self, name: bytes, value: bytes) -> tuple[bytes, bytes]:
+        """A header of a request as this server takes it."""
+        if (name == b"range" and self.ignores_range) or (name == b"if-range" and self.ignores_if_range):
+            return b"x-ignored", value
+        if name == b"range" and self.shifts_range:
+            first = int(value.removeprefix(b"bytes=").rstrip(b"-"))
+            return name, b"bytes=%d-" % max(first - self.shifts_range, 0)
+        return name, value
 
 
 def _changed(traits: Traits, send: Send, ends_after: int | None) -> Send:

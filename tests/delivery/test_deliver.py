@@ -148,15 +148,26 @@ class TestInterruptions:
         deliver(f"{place.uri}film.mp4", clock=Waits(lambda: server.emulator.serve(served(other))))
         assert place.files() == {"film.mp4": other}
 
-    @pytest.mark.parametrize("adds", [{b"content-range": b"bytes 5-9/10"}, {b"content-range": b"?"}])
-    def test_a_part_that_is_not_the_one_asked_for_is_not_taken(self, server, deliver, place, data, adds):
+    @pytest.mark.parametrize("shifts", [1, -1, 100_000])
+    def test_a_part_that_is_not_the_one_asked_for_is_not_taken(self, server, deliver, place, data, shifts):
+        server.traits.shifts_range = shifts
         server.emulator.inject(content(Cut(after_bytes=MIB)))
-
-        def broken_range():
-            server.traits.adds = adds
-
-        deliver(f"{place.uri}film.mp4", clock=Waits(broken_range))
+        deliver(f"{place.uri}film.mp4")
         assert place.files() == {"film.mp4": data}
+        assert [call.status for call in server.emulator.record.exchanges][-2:] == [206, 200]
+
+    def test_a_part_that_does_not_say_where_it_begins_is_not_taken(self, server, deliver, place, data):
+        server.emulator.inject(content(Cut(after_bytes=MIB)))
+        server.traits.hides = {b"content-range"}
+        deliver(f"{place.uri}film.mp4")
+        assert place.files() == {"film.mp4": data}
+
+    def test_a_part_of_another_file_is_not_taken(self, server, deliver, place, data):
+        server.traits.ignores_if_range = True
+        other = film(self.SIZE, seed=1)
+        server.emulator.inject(content(Cut(after_bytes=MIB)))
+        deliver(f"{place.uri}film.mp4", clock=Waits(lambda: server.emulator.serve(served(other))))
+        assert place.files() == {"film.mp4": other}
 
     def test_a_corrupt_body_is_found_by_the_digest_the_server_sends(self, server, deliver, place, data):
         digest = base64.b64encode(hashlib.sha256(data).digest())

@@ -19,7 +19,7 @@ import pytest
 from airflow_provider_videos.api.errors import VideosError
 from airflow_provider_videos.delivery.s3 import S3Object
 from airflow_provider_videos.emulator import Answer, Corrupt, Cut, Drop, Fault, Latency, Stall
-from tests.delivery.conftest import PLACES, Waits
+from tests.delivery.conftest import PLACES, Waits, place_at
 from tests.delivery.films import film, served
 
 RUNS = int(os.environ.get("FUZZ_RUNS", "50"))
@@ -50,8 +50,9 @@ class Storm:
         server.traits.hides = {name for name in HIDDEN if self.random.random() < 0.2}
         if self.random.random() < 0.2:
             server.traits.ends_after = self.random.randrange(self.size)
+        server.traits.ignores_if_range = self.random.random() < 0.3
         if self.random.random() < 0.1:
-            server.traits.adds[b"content-range"] = b"bytes 7-9/10"
+            server.traits.shifts_range = self.random.choice([1, -1, 1000])
         if self.random.random() < 0.1:
             server.traits.adds[b"etag"] = self.random.choice([b'W/"weak"', b'"always the same"'])
         self.promises = self.random.random() < 0.5
@@ -73,7 +74,7 @@ class Storm:
             Answer(status=status, body=body),
             Latency(seconds=0.001),
         ]
-        if self.random.random() < 0.1:
+        if self.random.random() < 0.03:
             effects = [Stall(after_bytes=place)]
         if self.promises:
             effects += [Corrupt(at_byte=place)] * 3  # or nobody could know
@@ -84,12 +85,12 @@ class Storm:
         event = self.random.random()
         if event < 0.05:
             server.emulator.restart()
-        elif event < 0.15:
+        elif event < 0.25:
             # The server made the file anew, and its tag and digest with it.
             server.traits.adds.pop(b"etag", None)
             server.emulator.serve(served(self.films[1]))
             self.promise(server, self.films[1])
-        elif event < 0.25:
+        elif event < 0.35:
             server.emulator.drop_connections()
 
 
@@ -123,8 +124,7 @@ def weather(seed, server, deliver, place) -> str:
 @pytest.mark.parametrize("where", PLACES)
 def test_whole_or_nothing(one_server, deliver, tmp_path, monkeypatch, request, where):
     monkeypatch.setattr(S3Object, "SMALLEST_PART", 128 * 1024)
-    s3 = request.getfixturevalue("s3") if where == "s3" else None
-    place = PLACES[where](tmp_path, s3)
+    place = place_at(request, where, tmp_path)
     seeds = range(list(PLACES).index(where), RUNS, len(PLACES))
     outcomes = Counter(weather(seed, one_server, deliver, place) for seed in seeds)
     logging.getLogger("fuzz").warning("%d runs to %s: %s", len(seeds), where, dict(outcomes.most_common()))

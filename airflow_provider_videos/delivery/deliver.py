@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from airflow_provider_videos.api.containers import BY_CONTENT_TYPE, ENOUGH_TO_TELL, Container, sniff
-from airflow_provider_videos.api.errors import AnswerError, DeliveryError, VideoFailed, VideosError
+from airflow_provider_videos.api.errors import AnswerError, DeliveryError, TransportError, VideoFailed
 from airflow_provider_videos.api.models import Problem
 from airflow_provider_videos.api.requests import DEFAULT_VARIANT
 from airflow_provider_videos.api.responses import quoted, words_of
@@ -209,11 +209,11 @@ class Courier:
 
     def _check(self, order: Order, error: AnswerError) -> None:
         """Raise where waiting is no use: the server said that it does not hand the file out now."""
-        if self._has_delivered:
+        if self._has_delivered and error.status_code in _NO_SUCH_VARIANT:
             raise error  # the video is ready, so what the server does not have it will not get
         try:
             self._video = self._client.retrieve(order.video_id)
-        except VideosError:
+        except (AnswerError, TransportError):
             return
         if self._video.has_failed:
             problem = self._video.error or Problem()

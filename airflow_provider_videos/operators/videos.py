@@ -417,8 +417,8 @@ class VideoDownloadOperator(_VideosOperator):
     :param if_exists: what becomes of a file that stands there: ``skip`` lets it stand if it is the one that
         this task has delivered, or carries this video's id and size, and replaces it otherwise;
         ``overwrite`` replaces it; ``fail`` fails, unless this task has delivered it.
-    :param min_bytes: a shorter file is an error.
-    :param expected_content_type: what the file must be, told by its first bytes, such as ``video/mp4`` or
+    :param min_bytes: a shorter file, of any variant, is an error.
+    :param expected_content_type: what each file must be, told by its first bytes, such as ``video/mp4`` or
         ``video/*``; anything else is an error. (templated)
     :param aws_conn_id: the Amazon connection for ``s3://``; needs the extra ``amazon``. Without one boto3
         finds credentials and endpoint by itself. (templated)
@@ -566,7 +566,7 @@ class VideoDownloadOperator(_VideosOperator):
 
         for receipt in receipts:
             self.log.info(
-                "Delivered %s bytes of %s to %s", receipt.size_bytes, receipt.content_type, receipt.uri
+                "There are %s bytes of %s at %s", receipt.size_bytes, receipt.content_type, receipt.uri
             )
         self._files = [facts_of(receipt, video) for receipt in receipts]
         tell_outlets(context, self.outlets, self._files)

@@ -263,8 +263,8 @@ def test_a_kill_ends_a_download_at_once_and_leaves_nothing(completed, tmp_path, 
         task = VideoDownloadOperator(task_id="it", video_id=completed, destination=f"{tmp_path}/it.mp4")
 
     def strike():
-        while not list(tmp_path.iterdir()):
-            pass
+        while not [path for path in tmp_path.iterdir() if path.stat().st_size > 1_000_000]:
+            time.sleep(0.01)
         os.kill(os.getpid(), signal.SIGTERM)
 
     before = signal.signal(signal.SIGTERM, lambda *_: task.on_kill())

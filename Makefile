@@ -23,11 +23,11 @@ export AIRFLOW__CORE__LOAD_EXAMPLES := False
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint types unit readers contract-matrix fuzz system chaos test-servers test-gateway \
-  test-matrix bench clean
+.PHONY: help venv demo test lint types unit readers contract-matrix fuzz fuzz-delivery system chaos test-servers test-gateway \
+  test-matrix bench bench-delivery clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: $(STAMP) ## Create the virtual environment in $(VENV), unless it is up to date
 
@@ -63,6 +63,9 @@ system: $(STAMP) ## Test with a real scheduler, triggerer, DAG processor and API
 chaos: $(STAMP) ## Kill, cut off and clear a real Airflow FAULTS times, as SEED draws it, and count what was bought
 	$(PY) -m tests.chaos --seed $(SEED) --faults $(FAULTS)
 
+fuzz-delivery: $(STAMP) ## Deliver 1,000 files through random trouble (FUZZ_RUNS=n for another number)
+	FUZZ_RUNS=$${FUZZ_RUNS:-1000} $(PY) -m pytest -rP tests/delivery/test_fuzz.py
+
 test-servers: $(STAMP) ## Hold a living server to the contract: VIDEOS_BASE_URL, VIDEOS_API_KEY, VIDEOS_MODEL; buys one short video
 	@test -n "$$VIDEOS_BASE_URL" || { echo 'make: set VIDEOS_BASE_URL, such as http://gpu-box:8000/v1' >&2; exit 1; }
 	$(PY) -m pytest tests/emulator/test_contract.py
@@ -94,6 +97,9 @@ test-matrix: $(STAMP) ## Run the unit tests on the oldest and the newest Python,
 
 bench: $(STAMP) ## Run the benchmarks
 	@set -e; for script in tests/benchmarks/bench_*.py; do echo "== $$script"; $(PY) $$script; done
+
+bench-delivery: $(STAMP) ## Measure delivery beside a plain download and a plain upload, in time and memory
+	$(PY) tests/benchmarks/bench_delivery.py
 
 clean: ## Remove the virtual environment, caches and what the demo delivered
 	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache build dist demo-output

@@ -469,8 +469,10 @@ def list_page(*, after: str | None, limit: int | None, order: str | None) -> Ope
 DEFAULT_VARIANT = "video"
 
 
-def download_content(video_id: str, *, variant: str = DEFAULT_VARIANT) -> Operation[httpx.Response]:
-    """Build ``GET /videos/{id}/content``."""
+def download_content(
+    video_id: str, *, variant: str = DEFAULT_VARIANT, offset: int = 0, etag: str | None = None
+) -> Operation[httpx.Response]:
+    """Build ``GET /videos/{id}/content``, from an offset on if the file is still the same."""
     return Operation(
         name="download" if variant == DEFAULT_VARIANT else f"download of the {variant}",
         call=Call.READ,
@@ -479,6 +481,7 @@ def download_content(video_id: str, *, variant: str = DEFAULT_VARIANT) -> Operat
         video_id=video_id,
         # Named only when it is not the default: one server answers 404 to its own default.
         query={} if variant == DEFAULT_VARIANT else {"variant": variant},
+        headers={"range": f"bytes={offset}-", "if-range": etag} if offset and etag else {},
         read=_as_it_is,
         streams=True,
         # What a job names is the video; a thumbnail is not looked for there.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import time
@@ -24,7 +25,7 @@ from airflow_provider_videos.api.models import Character, Video, VideoPage
 from airflow_provider_videos.api.retry import Event, Outcome, http_date, parse_retry_after
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     import httpx
 
@@ -47,6 +48,15 @@ _OFTEN_ABSENT = {
 _NO_ROUTE = re.compile(
     r"(404 )?(page |path |route |endpoint )?not found\W*|no explanation|invalid url\b.*|cannot [A-Z]+ /.*",
     re.IGNORECASE,
+)
+_LENGTH = re.compile(r"\d{1,18}", re.ASCII)
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)", re.ASCII)
+_STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e]*"')
+_DIGESTS = (
+    ("repr-digest", r"\bsha-256=:([^:]*):", "sha256", 32),
+    ("digest", r"\bsha-256=([^,\s]*)", "sha256", 32),
+    ("content-md5", r"(\S+)", "md5", 16),
+    ("x-goog-hash", r"\bmd5=([^,\s]*)", "md5", 16),
 )
 
 
@@ -96,6 +106,40 @@ def read_model_names(response: httpx.Response) -> list[str]:
     models = body.get("data") if isinstance(body, dict) else None
     items = models if isinstance(models, list) else []
     return [str(item["id"]) for item in items if isinstance(item, dict) and "id" in item]
+
+
+def read_length(headers: Mapping[str, str]) -> int | None:
+    """Return how many bytes an answer promises, where it does."""
+    length = headers.get("content-length", "")
+    return int(length) if _LENGTH.fullmatch(length) else None
+
+
+def read_range(headers: Mapping[str, str]) -> tuple[int | None, int | None]:
+    """Return which byte of a file is the first of a part, and how long the file is, where a part says so."""
+    match = _CONTENT_RANGE.fullmatch(headers.get("content-range", "").strip())
+    if not match:
+        return None, None
+    first, total = match.groups()
+    return int(first), None if total == "*" else int(total)
+
+
+def read_etag(headers: Mapping[str, str]) -> str | None:
+    """Return the tag of the file, if it stands for the very bytes: a weak one does not."""
+    etag = headers.get("etag", "").strip()
+    return etag if _STRONG_ETAG.fullmatch(etag) else None
+
+
+def read_digest(headers: Mapping[str, str]) -> tuple[str, str] | None:
+    """Return the algorithm and the hexadecimal digest of a whole file, where the server sends one."""
+    for header, pattern, algorithm, size in _DIGESTS:
+        match = re.search(pattern, headers.get(header, ""), re.IGNORECASE)
+        try:
+            digest = base64.b64decode(match[1], validate=True) if match else b""
+        except ValueError:
+            continue
+        if len(digest) == size:
+            return algorithm, digest.hex()
+    return None
 
 
 def outcome_of(response: httpx.Response) -> Outcome:

@@ -13,6 +13,7 @@ from airflow_provider_videos.emulator.clock import Clock, ManualClock
 from airflow_provider_videos.emulator.faults import (
     AddHeaders,
     Answer,
+    Corrupt,
     Cut,
     Drop,
     Expires,
@@ -35,6 +36,7 @@ __all__ = [
     "AddHeaders",
     "Answer",
     "Clock",
+    "Corrupt",
     "Cut",
     "Drop",
     "Emulator",

@@ -97,7 +97,17 @@ class Stall:
         _check_amount("after_bytes", self.after_bytes or 0)
 
 
-WireEffect = Answer | AddHeaders | Latency | Drop | Cut | Stall
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Corrupt:
+    """A byte of the answer's body is another; everything else is as it should be."""
+
+    at_byte: int = 0
+
+    def __post_init__(self) -> None:
+        _check_amount("at_byte", self.at_byte)
+
+
+WireEffect = Answer | AddHeaders | Latency | Drop | Cut | Stall | Corrupt
 
 # --- In a job's life --------------------------------------------------------------------------------------
 
@@ -180,6 +190,7 @@ KINDS: dict[str, type[WireEffect | JobEffect]] = {
     "drop": Drop,
     "cut": Cut,
     "stall": Stall,
+    "corrupt": Corrupt,
     "stuck": Stuck,
     "failed": Failed,
     "moderated": Moderated,

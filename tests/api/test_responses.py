@@ -13,8 +13,12 @@ from airflow_provider_videos.api.responses import (
     outcome_of,
     quoted,
     read_character,
+    read_digest,
+    read_etag,
+    read_length,
     read_model_names,
     read_page,
+    read_range,
     read_video,
     words_of,
 )
@@ -375,3 +379,54 @@ def test_both_ways_to_say_that_there_is_no_such_thing(status):
 def test_items_that_are_no_models_are_passed_over():
     assert read_model_names(answer(200, {"data": [{"id": 7}, "x", {"name": "y"}, {"id": "z"}]})) == ["7", "z"]
     assert read_model_names(answer(200, [1])) == []
+
+
+@pytest.mark.parametrize(
+    ("header", "place"),
+    [
+        ("bytes 5-9/10", (5, 10)),
+        ("bytes 5-9/*", (5, None)),
+        ("bytes */10", (None, None)),
+        ("bytes 5-9", (None, None)),
+        ("items 5-9/10", (None, None)),
+        ("bytes -5-9/10", (None, None)),
+        ("", (None, None)),
+    ],
+)
+def test_a_part_says_where_it_begins(header, place):
+    assert read_range({"content-range": header}) == place
+
+
+@pytest.mark.parametrize("etag", ['"abc"', '"a-1"', '""'])
+def test_a_strong_etag_stands_for_the_bytes(etag):
+    assert read_etag({"etag": etag}) == etag
+
+
+@pytest.mark.parametrize("etag", ['W/"abc"', "abc", '"a"b"', "", '"\u00e4"'])
+def test_any_other_does_not(etag):
+    assert read_etag({"etag": etag}) is None
+
+
+@pytest.mark.parametrize(("length", "size"), [("10", 10), ("0", 0), ("-1", None), ("", None), ("1e3", None)])
+def test_a_length_is_a_number(length, size):
+    assert read_length({"content-length": length}) == size
+
+
+SHA, MD5 = "A" * 42 + "8=", "A" * 21 + "Q=="
+
+
+@pytest.mark.parametrize(
+    ("headers", "algorithm"),
+    [
+        ({"repr-digest": f"md5=:xx:, sha-256=:{SHA}:"}, "sha256"),
+        ({"digest": f"SHA-256={SHA},unixsum=3"}, "sha256"),
+        ({"content-md5": MD5}, "md5"),
+        ({"x-goog-hash": f"crc32c=AAAAAA==,md5={MD5}"}, "md5"),
+        ({"repr-digest": "sha-256=:not base64:", "content-md5": MD5}, "md5"),
+        ({"repr-digest": f"sha-256=:{MD5}:"}, None),
+        ({}, None),
+    ],
+)
+def test_a_digest_is_read_in_each_of_its_spellings(headers, algorithm):
+    digest = read_digest(headers)
+    assert (digest and digest[0]) == algorithm

@@ -47,6 +47,10 @@ def test_a_clip_is_edited_in_several_ways(run, videos_emulator):
     assert [purchase.operation for purchase in videos_emulator.purchases] == ["create", *["edit"] * 3]
 
 
+def test_a_video_and_its_thumbnail_become_assets(run):
+    assert {film.suffix for film in run("example_video_asset")} == {".mp4", ".webp"}
+
+
 class TestMakeAgain:
     NAME = "example_make_again"
 

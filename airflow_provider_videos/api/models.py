@@ -157,6 +157,11 @@ class Video(_Answer):
         """Whether the job ended without a video."""
         return self.phase in {Phase.FAILED, Phase.STOPPED}
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the job is over, with or without a video."""
+        return self.phase in {Phase.SUCCEEDED, Phase.FAILED, Phase.STOPPED}
+
     def contract(self) -> dict[str, Any]:
         """Return the contract's fields as a plain dict, for XCom: no unknown field, and so no URL."""
         return self.model_dump(mode="json", include=_CONTRACT)

@@ -73,6 +73,7 @@ class Endpoint:
     :param query: further query parameters for each request to this server.
     :param timeout: how long a call may take.
     :param verify: whether TLS certificates are checked, or the path of a CA bundle to check them with.
+    :param requests_per_minute: how many requests all waits of a triggerer may make together; None for any.
     """
 
     base_url: str
@@ -86,6 +87,7 @@ class Endpoint:
     query: Mapping[str, str] = field(default_factory=lambda: _NOTHING, repr=False)
     timeout: Timeouts = field(default_factory=Timeouts)
     verify: bool | str = True
+    requests_per_minute: float | None = None
 
     def __post_init__(self) -> None:
         parts = _split(self.base_url)

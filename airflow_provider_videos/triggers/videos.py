@@ -10,13 +10,13 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_videos.api.errors import AnswerError, VideoFailed, VideoLost, VideosError
 from airflow_provider_videos.hooks.videos import VideosHook
-from airflow_provider_videos.polling.watch import Watch, next_interval, obeyed
+from airflow_provider_videos.polling.poller import poller_of
+from airflow_provider_videos.polling.watch import Watch, first_due, next_due, next_interval
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from airflow_provider_videos.api.client import AsyncVideosClient
-    from airflow_provider_videos.api.models import Video
+    from airflow_provider_videos.polling.poller import Poller
 
 
 class VideoTrigger(BaseTrigger):
@@ -82,8 +82,7 @@ class VideoTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and fire the one event."""
         try:
-            async with await VideosHook(self.videos_conn_id).get_async_conn() as client:
-                status, error = await self._wait(client), None
+            status, error = await self._wait(), None
         except VideoFailed:
             status, error = "ended", None
         except VideoLost as problem:
@@ -93,35 +92,43 @@ class VideoTrigger(BaseTrigger):
         event = {"video_id": self.video_id, "status": status, "error": error}
         yield TriggerEvent(event)  # type: ignore[no-untyped-call] # Airflow's own class has no types
 
-    async def _wait(self, client: AsyncVideosClient) -> str:
-        watch = Watch(self.video_id, self.started_at, patient=self.silent_fail, shown=self.shown)
-        pause = 0.0
-        # The sensor asked just before it deferred, so the wait comes first.
-        while (remaining := self.deadline - time.time()) > 0:
-            await asyncio.sleep(min(max(self._interval(), pause), remaining))
-            answer = await _answer(client, self.video_id)
-            done = watch.take(answer, time.time())
-            if line := watch.news(answer, time.time()):
-                self.log.info(line)
-            if done:
-                return "ended"
-            pause = obeyed(answer.retry_after if isinstance(answer, AnswerError) else None)
-        return "timeout"
+    async def _wait(self) -> str:
+        hook = VideosHook(self.videos_conn_id)
+        try:
+            async with (
+                asyncio.timeout(self.deadline - time.time()) as time_left,
+                poller_of(self.videos_conn_id, hook.get_async_endpoint) as poller,
+            ):
+                await self._ask(poller)
+        except TimeoutError:
+            if not time_left.expired():
+                raise
+            return "timeout"
+        return "ended"
 
-    def _interval(self) -> float:
+    async def _ask(self, poller: Poller) -> None:
+        """Ask until the video is there."""
+        clock = asyncio.get_running_loop().time
+        epoch = time.time() - clock()
+        watch = Watch(self.video_id, self.started_at, patient=self.silent_fail, shown=self.shown)
+        now, heard_at, done = clock(), None, False
+        due = first_due(now, self._interval(now + epoch))
+        while not done:
+            interval = self._interval(now + epoch)
+            heard = await poller.ask(self.video_id, due=due, interval=interval, heard_at=heard_at)
+            now = heard_at = clock()
+            done = watch.take(heard.answer, now + epoch)
+            if line := watch.news(heard.answer, now + epoch):
+                self.log.info(line)
+            due = next_due(now, due, interval)
+
+    def _interval(self, now: float) -> float:
         return next_interval(
             self.poke_interval,
-            time.time() - self.started_at,
+            now - self.started_at,
             exponential_backoff=self.exponential_backoff,
             max_wait=self.max_wait,
         )
-
-
-async def _answer(client: AsyncVideosClient, video_id: str) -> Video | VideosError:
-    try:
-        return await client.retrieve(video_id)
-    except VideosError as error:
-        return error
 
 
 def _without_words(error: VideosError) -> str:

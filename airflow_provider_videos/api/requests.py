@@ -260,10 +260,11 @@ class Operation(Generic[T]):
         headers = {"accept": "*/*", "accept-encoding": "identity", "user-agent": _USER_AGENT}
         if self.location and not endpoint.is_home_of(self.location):
             return httpx.Request(self.method, self.location, headers=headers)
-        url = self.location or endpoint.url(self.path)
+        url = httpx.URL(self.location or endpoint.url(self.path))
+        query = {**endpoint.query, **({} if self.location else self.query)}
         return httpx.Request(
             self.method,
-            httpx.URL(url).copy_merge_params({**endpoint.query, **({} if self.location else self.query)}),
+            url.copy_merge_params(query) if query else url,
             headers=headers | endpoint.credentials(),
             **self._body(),
         )

@@ -35,6 +35,7 @@ class Listing:
         self._loop = asyncio.get_running_loop()
         self._limit: int | None = PAGE_SIZE
         self._unlisted: set[str] = set()
+        self._missing: set[str] = set()
         self._look_again_at = 0.0
         self._usable_at = 0.0
 
@@ -58,6 +59,15 @@ class Listing:
         """
         return video_id in self._unlisted
 
+    def give_up(self, video_id: str) -> None:
+        """
+        Stop looking for a video that the list did not answer in time; it is looked for again in a while.
+
+        :param video_id: the video.
+        """
+        self._unlisted.add(video_id)
+        self._missing.discard(video_id)
+
     async def read(self, video_ids: Iterable[str], checked: Video | VideosError) -> AsyncIterator[Video]:
         """
         Yield videos as the list shows them: as many of them as can be had for less than asking for each.
@@ -65,7 +75,7 @@ class Listing:
         :param video_ids: the videos to look for.
         :param checked: what the server has just said of one of them.
         """
-        missing = set(video_ids) - self._unlisted
+        missing = self._missing = set(video_ids) - self._unlisted
         cursor = Cursor(None, self._limit, "desc")
         unpaid = 0
         try:

@@ -128,7 +128,10 @@ class Poller:
     def _is_due(self, question: _Question) -> None:
         if refusal := self._session.gate.refusal(self._loop.time(), question.interval):
             question.hear(Heard(refusal))
-        elif question.alone or not self._is_list_read(question):
+        elif question.alone:
+            self._listing.give_up(question.video_id)
+            self._line_up(question)
+        elif not self._is_list_read(question):
             self._line_up(question)
         elif not self._session.paced:
             # However long the list takes: nobody waits for it for more than half an interval.

@@ -21,7 +21,7 @@ from airflow_provider_videos.api.retry import Backoff
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 
-    from airflow_provider_videos.api.models import Character, Video, VideoDeleted
+    from airflow_provider_videos.api.models import Character, Video, VideoDeleted, VideoPage
     from airflow_provider_videos.api.requests import Endpoint, Operation, Reference, Upload
 
 T = TypeVar("T")
@@ -280,9 +280,21 @@ class VideosClient:
         :param limit: how many videos a page holds; the server's own default if None.
         :param order: ``asc`` or ``desc``, by creation.
         """
+        for page in self.pages(after=after, limit=limit, order=order):
+            yield from page.data
+
+    def pages(
+        self, *, after: str | None = None, limit: int | None = None, order: str | None = None
+    ) -> Iterator[VideoPage]:
+        """
+        Go through the server's videos page by page. The parameters are those of :meth:`list`.
+
+        A video that two pages repeat is handed on once.
+        """
         cursor = Cursor(after, limit, order)
         while not cursor.done:
-            yield from cursor.take(self.perform(cursor.operation()))
+            page = self.perform(cursor.operation())
+            yield page.model_copy(update={"data": cursor.take(page)})
 
     def delete(self, video_id: str) -> VideoDeleted:
         """

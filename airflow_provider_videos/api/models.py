@@ -205,3 +205,6 @@ class VideoPage(_Answer):
 
     has_more: Annotated[bool | None, BeforeValidator(_flag)] = None
     """Whether there is another page; None where the server does not say."""
+
+    server_time: float | None = None
+    """When the server sent the page, in unix seconds by its own clock; None where it does not say."""

@@ -21,7 +21,7 @@ from airflow_provider_videos.api.errors import (
     Unreadable,
 )
 from airflow_provider_videos.api.models import Character, Video, VideoPage
-from airflow_provider_videos.api.retry import Event, Outcome, parse_retry_after
+from airflow_provider_videos.api.retry import Event, Outcome, http_date, parse_retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -76,7 +76,7 @@ def read_page(response: httpx.Response) -> VideoPage:
         body = {"data": body}
     if not isinstance(body, dict) or not isinstance(body.get("data"), list):
         _unreadable(response, "a list of videos")
-    return VideoPage.model_validate(body)
+    return VideoPage.model_validate({**body, "server_time": http_date(response.headers.get("date"))})
 
 
 def read_model_names(response: httpx.Response) -> list[str]:

@@ -157,10 +157,10 @@ def parse_retry_after(headers: Mapping[str, str], now: float) -> float | None:
     seconds = _number(value)
     if seconds is not None:
         return max(0.0, seconds)
-    until = _http_date(value)
+    until = http_date(value)
     if until is None:
         return None
-    return max(0.0, until - (_http_date(headers.get("date")) or now))
+    return max(0.0, until - (http_date(headers.get("date")) or now))
 
 
 def _number(text: str | None) -> float | None:
@@ -168,7 +168,12 @@ def _number(text: str | None) -> float | None:
     return float(match[1]) if match else None
 
 
-def _http_date(text: str | None) -> float | None:
+def http_date(text: str | None) -> float | None:
+    """
+    Read a moment as HTTP headers write it, in unix seconds; None where it is none.
+
+    :param text: the header's value.
+    """
     try:
         return parsedate_to_datetime(text or "").timestamp()
     except (ValueError, OverflowError):

@@ -15,7 +15,7 @@ from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from airflow.sdk import BaseOperator, RetryDecision, RetryPolicy
+from airflow.sdk import BaseOperator, RetryDecision, RetryPolicy, Variable
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_videos.api.errors import (
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from airflow_provider_videos.api.client import VideosClient
     from airflow_provider_videos.api.models import Phase, Video
     from airflow_provider_videos.api.requests import Endpoint, Operation, Reference, Upload
-    from airflow_provider_videos.submission.record import OnChanged, OnUnknown
+    from airflow_provider_videos.submission.decision import OnChanged, OnUnknown
 
 
 _LONGEST_RETRY_DELAY = 24 * 3600.0
@@ -100,7 +100,8 @@ class _SubmitOperator(_VideosOperator, ABC):
 
     :param durable: whether the purchase is recorded so that no retry makes it again.
     :param on_unknown: what to do when an earlier try may have bought a video whose id never arrived:
-        ``fail``, or ``resubmit``, which may buy a second one.
+        ``adopt`` the one video of the server's list that can only be it, or buy if there surely is none, else
+        fail; ``fail`` at once; or ``resubmit``, which may buy a second one.
     :param on_changed: what to do when the request changed between tries: ``fail`` or ``resubmit``.
     """
 
@@ -108,14 +109,14 @@ class _SubmitOperator(_VideosOperator, ABC):
         self,
         *,
         durable: bool = True,
-        on_unknown: OnUnknown = "fail",
+        on_unknown: OnUnknown = "adopt",
         on_changed: OnChanged = "fail",
         **kwargs: Any,
     ) -> None:
         kwargs.setdefault("retry_policy", ServerPacedRetryPolicy())
         super().__init__(**kwargs)
-        _check_choice("on_unknown", on_unknown)
-        _check_choice("on_changed", on_changed)
+        _check_choice("on_unknown", on_unknown, "adopt", "fail", "resubmit")
+        _check_choice("on_changed", on_changed, "fail", "resubmit")
         self.durable = durable
         self.on_unknown = on_unknown
         self.on_changed = on_changed
@@ -127,9 +128,8 @@ class _SubmitOperator(_VideosOperator, ABC):
     def execute(self, context: Context) -> str:
         """Buy the video, or take up the one that an earlier try has bought, and return its id."""
         task_instance = context["ti"]
-        in_doubt = (OutcomeUnknown,) if self.on_unknown == "fail" else ()
         with (
-            _never_retried(InvalidRequest, Refused, RequestChanged, *in_doubt),
+            _never_retried(InvalidRequest, Refused, RequestChanged, *self._final_doubts()),
             self._connect() as client,
             self._order(client.endpoint) as operation,
         ):
@@ -137,20 +137,35 @@ class _SubmitOperator(_VideosOperator, ABC):
         task_instance.xcom_push("video", video.contract())
         return video.id
 
+    def _final_doubts(self) -> tuple[type[VideosError], ...]:
+        # Only a retry that looks before it buys, or that was told to buy, may follow a lost answer.
+        retried = self.on_unknown == "resubmit" or (self.on_unknown == "adopt" and self.durable)
+        return () if retried else (OutcomeUnknown,)
+
     def _submit(self, context: Context, client: VideosClient, operation: Operation[Video]) -> Video:
         if not self.durable:
             return client.perform(operation)
-        from airflow_provider_videos.submission.durable import submit
-        from airflow_provider_videos.submission.record import Facts
+        from airflow_provider_videos.submission.decision import Facts
+        from airflow_provider_videos.submission.durable import Submission
+        from airflow_provider_videos.submission.ledger import Ledger
+        from airflow_provider_videos.submission.shop import Shop
 
+        task_instance = context["ti"]
+        names = ("dag_id", "run_id", "task_id", "map_index")
+        owner = {name: getattr(task_instance, name) for name in names}
         facts = Facts(
             fingerprint=operation.fingerprint(client.endpoint),
-            max_tries=context["ti"].max_tries,
+            max_tries=task_instance.max_tries,
             on_unknown=self.on_unknown,
             on_changed=self.on_changed,
         )
-        store = _Memory(context["task_state_store"])
-        return submit(store, facts, lambda: client.perform(operation), self.log)
+        return Submission(
+            store=_Memory(context["task_state_store"]),
+            ledger=Ledger(_Variables(), client.endpoint.base_url, owner),
+            facts=facts,
+            shop=Shop(client, operation),
+            log=self.log,
+        ).submit()
 
 
 class _Memory:
@@ -171,9 +186,22 @@ class _Memory:
         self._store.delete(key)
 
 
-def _check_choice(name: str, value: str) -> None:
-    if value not in {"fail", "resubmit"}:
-        raise ValueError(f"{name} must be fail or resubmit; got {value!r}")
+class _Variables:
+    """Airflow's Variables, which all tasks share."""
+
+    def keys(self, prefix: str) -> Sequence[str]:
+        return Variable.keys(prefix=prefix)
+
+    def set(self, key: str, value: str) -> None:
+        Variable.set(key, value, description="Who buys which video; removed after some days")
+
+    def delete(self, key: str) -> None:
+        Variable.delete(key)
+
+
+def _check_choice(name: str, value: str, *choices: str) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} must be {', '.join(choices[:-1])} or {choices[-1]}; got {value!r}")
 
 
 class VideoCreateOperator(_SubmitOperator):
@@ -194,10 +222,11 @@ class VideoCreateOperator(_SubmitOperator):
     :param videos_conn_id: the connection to the server. (templated)
     :param durable: whether the purchase is recorded so that no retry makes it again.
     :param on_unknown: what to do when an earlier try may have bought a video whose id never arrived:
-        ``fail``, or ``resubmit``, which may buy a second one.
+        ``adopt`` the one video of the server's list that can only be it, or buy if there surely is none, else
+        fail; ``fail`` at once; or ``resubmit``, which may buy a second one.
     :param on_changed: what to do when the request changed between tries: ``fail`` or ``resubmit``.
-    :raises AirflowFailException: if the request is wrong or the server refuses it, or if the video may have
-        been bought but the answer was lost: neither is retried.
+    :raises AirflowFailException: if the request is wrong or the server refuses it; this is not retried.
+    :raises InDoubt: if the video may have been bought and nobody can say which it is; a retry looks again.
     """
 
     template_fields: Sequence[str] = (
@@ -261,10 +290,11 @@ class VideoRemixOperator(_SubmitOperator):
     :param videos_conn_id: the connection to the server. (templated)
     :param durable: whether the purchase is recorded so that no retry makes it again.
     :param on_unknown: what to do when an earlier try may have bought a video whose id never arrived:
-        ``fail``, or ``resubmit``, which may buy a second one.
+        ``adopt`` the one video of the server's list that can only be it, or buy if there surely is none, else
+        fail; ``fail`` at once; or ``resubmit``, which may buy a second one.
     :param on_changed: what to do when the request changed between tries: ``fail`` or ``resubmit``.
-    :raises AirflowFailException: if the request is wrong or the server refuses it, or if the video may have
-        been bought but the answer was lost: neither is retried.
+    :raises AirflowFailException: if the request is wrong or the server refuses it; this is not retried.
+    :raises InDoubt: if the video may have been bought and nobody can say which it is; a retry looks again.
     """
 
     template_fields: Sequence[str] = ("video_id", "prompt", "extra_body", "videos_conn_id")
@@ -329,10 +359,11 @@ class VideoEditOperator(_DeriveOperator):
     :param videos_conn_id: the connection to the server. (templated)
     :param durable: whether the purchase is recorded so that no retry makes it again.
     :param on_unknown: what to do when an earlier try may have bought a video whose id never arrived:
-        ``fail``, or ``resubmit``, which may buy a second one.
+        ``adopt`` the one video of the server's list that can only be it, or buy if there surely is none, else
+        fail; ``fail`` at once; or ``resubmit``, which may buy a second one.
     :param on_changed: what to do when the request changed between tries: ``fail`` or ``resubmit``.
-    :raises AirflowFailException: if the request is wrong or the server refuses it, or if the video may have
-        been bought but the answer was lost: neither is retried.
+    :raises AirflowFailException: if the request is wrong or the server refuses it; this is not retried.
+    :raises InDoubt: if the video may have been bought and nobody can say which it is; a retry looks again.
     """
 
     template_fields: Sequence[str] = ("prompt", "video_id", "video", "extra_body", "videos_conn_id")
@@ -360,10 +391,11 @@ class VideoExtendOperator(_DeriveOperator):
     :param videos_conn_id: the connection to the server. (templated)
     :param durable: whether the purchase is recorded so that no retry makes it again.
     :param on_unknown: what to do when an earlier try may have bought a video whose id never arrived:
-        ``fail``, or ``resubmit``, which may buy a second one.
+        ``adopt`` the one video of the server's list that can only be it, or buy if there surely is none, else
+        fail; ``fail`` at once; or ``resubmit``, which may buy a second one.
     :param on_changed: what to do when the request changed between tries: ``fail`` or ``resubmit``.
-    :raises AirflowFailException: if the request is wrong or the server refuses it, or if the video may have
-        been bought but the answer was lost: neither is retried.
+    :raises AirflowFailException: if the request is wrong or the server refuses it; this is not retried.
+    :raises InDoubt: if the video may have been bought and nobody can say which it is; a retry looks again.
     """
 
     template_fields: Sequence[str] = (

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_videos.api.errors import (
     Busy,
     NotFound,
+    NotSupported,
     ServerFault,
     TransportError,
     Unreadable,
@@ -27,7 +28,7 @@ from airflow_provider_videos.api.responses import quoted
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_provider_videos.api.models import Video
+    from airflow_provider_videos.api.models import Video, VideoDeleted
 
 _TRANSIENT = (TransportError, ServerFault, Busy, Unreadable)
 
@@ -203,3 +204,18 @@ def obeyed(retry_after: float | None) -> float:
     :param retry_after: what it asked for.
     """
     return min(retry_after or 0.0, LONGEST_RETRY_AFTER)
+
+
+def cancellation(video_id: str, server: str, answer: VideoDeleted | VideosError) -> str:
+    """
+    Return a line for the task's log about a video that was deleted because nobody waits for it any more.
+
+    :param video_id: the video.
+    :param server: the base URL of the server.
+    :param answer: what came of it.
+    """
+    if isinstance(answer, NotSupported):
+        return f"Video {video_id} goes on: {server} cannot cancel by delete ({answer})"
+    if isinstance(answer, VideosError):
+        return f"Video {video_id} could not be deleted on {server}, and may go on: {answer}"
+    return f"Deleted video {video_id} on {server}; some servers finish a running job all the same"

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
+import warnings
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseOperator, BaseSensorOperator, PokeReturnValue
 from airflow.sdk.configuration import conf
+from airflow.sdk.definitions.xcom_arg import PlainXComArg
 from airflow.sdk.exceptions import (
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
+    AirflowTaskTimeout,
     TaskDeferralTimeout,
 )
-
 from airflow_provider_videos.api.errors import (
     AnswerError,
     NotFound,
@@ -29,8 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from airflow.sdk import Context
+    from airflow.triggers.base import StartTriggerArgs
 
-    from airflow_provider_videos.api.models import Video
+    from airflow_provider_videos.api.models import Video, VideoDeleted
     from airflow_provider_videos.polling.watch import Watch
 
 _RECORD = "videos_wait"
@@ -54,6 +57,17 @@ class VideoSensor(BaseSensorOperator):
     :param soft_fail: whether to skip instead of fail when the video failed, is lost, or the time is up.
     :param exponential_backoff: whether intervals grow.
     :param max_wait: seconds, or a ``timedelta``: the longest interval.
+    :param execution_timeout: Airflow's own limit for a try, a ``timedelta``; kept while deferred, too.
+    :param cancel_on_kill: whether the video is deleted on the server when a user marks this task failed;
+        not in ``mode="reschedule"``, where nobody is there to notice. Nothing else deletes it: no retry, no
+        clear, no restart of a triggerer or a worker.
+    :param cancel_on_timeout: whether it is deleted when ``timeout`` has passed.
+    :param start_from_trigger: whether the wait begins in the triggerer, without a worker; for deferrable
+        sensors. Where that cannot be, as in a mapped sensor, it begins on a worker, and a warning says why.
+    :param end_from_trigger: whether a completed video ends the task in the triggerer, without a worker; for
+        deferrable sensors. Then the task returns nothing: what comes after it takes the id from where the
+        sensor did, and no asset event is made. Any other end still goes to a worker. Airflow refuses it
+        where listeners are registered; then a warning says so and the end goes to a worker.
     :param videos_conn_id: the connection to the server. (templated)
     :raises AirflowFailException: if the video failed or is lost.
     :raises AirflowSensorTimeout: if the time is up.
@@ -61,6 +75,10 @@ class VideoSensor(BaseSensorOperator):
 
     template_fields: Sequence[str] = ("video_id", "videos_conn_id")
 
+    start_from_trigger = False
+    start_trigger_args: StartTriggerArgs | None = None
+
+    _task_instance: Any = None
     _watch: Watch | None = None
     _pause = 0.0  # what the server asked us to wait
     _unknown = False  # whether the server did not know the video when it was last asked
@@ -71,16 +89,31 @@ class VideoSensor(BaseSensorOperator):
         video_id: str,
         poke_interval: timedelta | float = 15,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        cancel_on_kill: bool = False,
+        cancel_on_timeout: bool = False,
+        start_from_trigger: bool = False,
+        end_from_trigger: bool = False,
         videos_conn_id: str = "videos_default",
         **kwargs: Any,
     ) -> None:
         super().__init__(poke_interval=poke_interval, **kwargs)
+        if cancel_on_kill and self.reschedule and not deferrable:
+            raise ValueError(
+                "cancel_on_kill has no effect in mode='reschedule', where no process waits: set "
+                "deferrable=True or mode='poke'"
+            )
         self.video_id = video_id
         self.deferrable = deferrable
+        self.cancel_on_kill = cancel_on_kill
+        self.cancel_on_timeout = cancel_on_timeout
         self.videos_conn_id = videos_conn_id
+        self.end_from_trigger = deferrable and end_from_trigger and not self._is_listened_to()
+        if deferrable and start_from_trigger:
+            self._start_from_trigger()
 
     def execute(self, context: Context) -> Any:
         """Look once; then wait, in the triggerer if deferrable."""
+        self._task_instance = context["ti"]
         with self._outcomes():
             if not self.deferrable:
                 return super().execute(context)
@@ -101,7 +134,7 @@ class VideoSensor(BaseSensorOperator):
         if video is not None:
             return self._push(context, video)
         if event["status"] == "timeout":
-            raise AirflowSensorTimeout
+            raise AirflowTaskTimeout(self._too_late()) if self._tries_end_first else AirflowSensorTimeout
         raise TransportError(
             f"the triggerer could not go on asking ({event['error'] or 'the video was there and is not'}), "
             "and the video is not there yet",
@@ -130,6 +163,36 @@ class VideoSensor(BaseSensorOperator):
         self._keep(context, watch)
         return PokeReturnValue(is_done=False)
 
+    def on_kill(self) -> None:
+        """Delete the video if it was told to and a user has failed the task; Airflow calls it for less."""
+        from airflow_provider_videos.triggers.videos import was_marked_failed
+
+        if self.cancel_on_kill and was_marked_failed(self._task_instance):
+            self._cancel()
+            # Airflow would go on with the wait where the signal has interrupted it.
+            raise AirflowFailException(f"Stopped waiting for video {self.video_id}: the task was failed")
+
+    def _cancel(self) -> None:
+        from airflow_provider_videos.hooks.videos import VideosHook
+        from airflow_provider_videos.polling.watch import cancellation
+
+        with VideosHook(self.videos_conn_id).get_conn() as client:
+            try:
+                answer: VideoDeleted | VideosError = client.delete(self.video_id)
+            except VideosError as error:
+                answer = error
+        self.log.info(cancellation(self.video_id, client.endpoint.base_url, answer))
+
+    @property
+    def _tries_end_first(self) -> bool:
+        return self._patience < self.timeout
+
+    @property
+    def _patience(self) -> float:
+        """How long one try waits, in seconds; Airflow itself limits only tries that are not deferred."""
+        limited = self.deferrable and self.execution_timeout
+        return min(limited.total_seconds(), self.timeout) if limited else self.timeout
+
     def _get_next_poke_interval(self, *args: Any, **kwargs: Any) -> float:
         return max(self._pause, super()._get_next_poke_interval(*args, **kwargs))
 
@@ -139,18 +202,76 @@ class VideoSensor(BaseSensorOperator):
         self.defer(
             trigger=VideoTrigger(
                 video_id=self.video_id,
-                videos_conn_id=self.videos_conn_id,
-                poke_interval=max(self.poke_interval, self._pause),
                 started_at=watch.started_at,
-                deadline=watch.started_at + self.timeout,
-                exponential_backoff=self.exponential_backoff,
-                max_wait=self.max_wait.total_seconds() if self.max_wait else None,
-                silent_fail=self.silent_fail,
+                deadline=watch.started_at + self._patience,
                 shown=watch.shown,
+                **self._trigger_kwargs() | {"poke_interval": max(self.poke_interval, self._pause)},
             ),
             method_name="execute_complete",
-            timeout=timedelta(seconds=self.timeout),
+            timeout=timedelta(seconds=self._patience),
         )
+
+    def _trigger_kwargs(self) -> dict[str, Any]:
+        return {
+            "videos_conn_id": self.videos_conn_id,
+            "poke_interval": self.poke_interval,
+            "exponential_backoff": self.exponential_backoff,
+            "max_wait": self.max_wait.total_seconds() if self.max_wait else None,
+            "silent_fail": self.silent_fail,
+            "cancel_on_kill": self.cancel_on_kill,
+            "timeout": self._patience,
+            "end_from_trigger": self.end_from_trigger,
+        }
+
+    def _start_from_trigger(self) -> None:
+        from airflow.triggers.base import StartTriggerArgs
+
+        video_id = self._video_id_template()
+        if video_id is None:
+            warnings.warn(
+                f"{self.task_id}: start_from_trigger needs a video_id that can be rendered in the triggerer: "
+                "the output of a task that is not mapped, or of one in the same mapped task group, or a "
+                "template with xcom_pull(..., map_indexes=ti.map_index). The wait starts on a worker.",
+                stacklevel=4,
+            )
+            return
+        self.start_from_trigger = True
+        self.start_trigger_args = StartTriggerArgs(
+            trigger_cls="airflow_provider_videos.triggers.videos.VideoTrigger",
+            trigger_kwargs={"video_id": video_id, **self._trigger_kwargs()},
+            next_method="execute_complete",
+            timeout=timedelta(seconds=self._patience),
+        )
+
+    def _video_id_template(self) -> str | None:
+        """Write the id as a template: Airflow resolves no other reference in a triggerer."""
+        group = self.get_closest_mapped_task_group()
+        if isinstance(self.video_id, str):
+            ambiguous = group and "xcom_pull" in self.video_id and "map_indexes" not in self.video_id
+            return None if ambiguous else self.video_id
+        if not isinstance(self.video_id, PlainXComArg) or not isinstance(
+            self.video_id.operator, BaseOperator
+        ):
+            return None
+        source = self.video_id.operator
+        theirs = source.get_closest_mapped_task_group()
+        if theirs not in (None, group):
+            return None
+        index = "-1" if theirs is None else "ti.map_index"
+        pull = f"task_ids={source.task_id!r}, key={given.key!r}, map_indexes={index}"
+        return f"{{{{ ti.xcom_pull({pull}) }}}}"
+
+    def _is_listened_to(self) -> bool:
+        from airflow.listeners.listener import get_listener_manager
+
+        if not get_listener_manager().has_listeners:
+            return False
+        warnings.warn(
+            f"{self.task_id}: end_from_trigger=True is refused by Airflow where listeners are registered, "
+            "such as the OpenLineage provider's. The wait ends on a worker.",
+            stacklevel=4,
+        )
+        return True
 
     def _look(self, watch: Watch, *, quiet: bool = False) -> Video | None:
         """Ask the server once; return the video if it is there."""
@@ -211,9 +332,9 @@ class VideoSensor(BaseSensorOperator):
             yield
         except AirflowSkipException as skip:
             # The base class skips by itself; the reason is behind it, unless the time was up.
-            raise AirflowSkipException(str(skip.__cause__ or self._too_late())) from skip.__cause__
+            raise AirflowSkipException(str(skip.__cause__ or self._give_up())) from skip.__cause__
         except AirflowSensorTimeout:
-            raise self._bad_end(self._too_late(), skips=self.soft_fail or self.never_fail) from None
+            raise self._bad_end(self._give_up(), skips=self.soft_fail or self.never_fail) from None
         except AirflowFailException as error:
             raise self._bad_end(error, skips=self.soft_fail or self.never_fail) from error.__cause__
         except VideosError as error:
@@ -222,13 +343,18 @@ class VideoSensor(BaseSensorOperator):
     def _bad_end(self, error: Exception, *, skips: bool) -> Exception:
         return AirflowSkipException(str(error)) if skips else error
 
-    def _too_late(self) -> AirflowSensorTimeout:
-        late = f"Video {self.video_id} was not completed within {self.timeout:g} s"
+    def _give_up(self) -> AirflowSensorTimeout:
+        if self.cancel_on_timeout:
+            self._cancel()
+        return AirflowSensorTimeout(self._too_late())
+
+    def _too_late(self) -> str:
+        late = f"Video {self.video_id} was not completed within {self._patience:g} s"
         if self._unknown:
-            return AirflowSensorTimeout(
-                f"{late}, and the server does not know it: is it the server it is from?"
-            )
-        return AirflowSensorTimeout(
+            return f"{late}, and the server does not know it: is it the server it is from?"
+        if self.cancel_on_timeout and not self._tries_end_first:
+            return f"{late}, and is given up on the server, too"
+        return (
             f"{late}. It lives on at the server: clear this task to go on waiting, or raise its timeout; "
             "creating it again would buy a second one"
         )

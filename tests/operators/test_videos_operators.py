@@ -132,9 +132,16 @@ class TestCreate:
     @pytest.mark.parametrize("effect", [Drop(accepted=True), Answer(status=500, accepted=True)])
     def test_a_lost_answer_is_not_bought_again_by_a_retry(self, run, videos_emulator, effect):
         videos_emulator.inject(Fault(effect, operation="create"))
-        assert run(VideoCreateOperator, prompt="A boat", retries=3).state == "failed"
+        assert run(VideoCreateOperator, prompt="A boat", retries=3, on_unknown="fail").state == "failed"
+        assert type(run.errors[0]) is AirflowFailException
         assert "may have been bought" in str(run.errors[0])
         assert len(videos_emulator.purchases) == videos_emulator.record.requests["create"] == 1
+
+    def test_without_a_record_a_lost_answer_is_never_retried(self, run, videos_emulator):
+        videos_emulator.inject(Fault(Drop(accepted=True), operation="create"))
+        assert run(VideoCreateOperator, prompt="A boat", retries=3, durable=False).state == "failed"
+        assert type(run.errors[0]) is AirflowFailException
+        assert videos_emulator.record.requests["create"] == 1
 
     def test_a_retry_takes_up_what_the_first_try_bought(self, run, videos_emulator):
         class FailsOnce(VideoCreateOperator):
@@ -170,7 +177,12 @@ class TestCreate:
 
     def test_a_task_that_runs_out_of_time_in_the_purchase_buys_once(self, run, videos_emulator):
         videos_emulator.inject(Fault(Latency(seconds=1.5), operation="create"))
-        ran = run(VideoCreateOperator, prompt="A boat", execution_timeout=timedelta(seconds=0.5), retries=1)
+        ran = run(
+            VideoCreateOperator,
+            prompt="A boat",
+            execution_timeout=timedelta(seconds=0.5),
+            on_unknown="fail",
+        )
         assert ran.state == "failed"
         assert "may have been bought" in str(run.errors[-1])
         assert videos_emulator.record.requests["create"] == 1
@@ -186,9 +198,12 @@ class TestCreate:
         assert run(VideoCreateOperator, prompt="A boat", on_unknown="resubmit").state == "success"
         assert len(videos_emulator.purchases) == 2
 
-    @pytest.mark.parametrize("parameter", ["on_unknown", "on_changed"])
-    def test_a_choice_that_is_none_is_refused_when_the_dag_is_parsed(self, parameter):
-        with pytest.raises(ValueError, match=f"{parameter} must be fail or resubmit"):
+    @pytest.mark.parametrize(
+        ("parameter", "choices"),
+        [("on_unknown", "adopt, fail or resubmit"), ("on_changed", "fail or resubmit")],
+    )
+    def test_a_choice_that_is_none_is_refused_when_the_dag_is_parsed(self, parameter, choices):
+        with pytest.raises(ValueError, match=f"{parameter} must be {choices}"):
             VideoCreateOperator(task_id="it", prompt="A boat", **{parameter: "maybe"})
 
     def test_a_server_that_asks_for_a_long_wait_is_named_with_its_wait(self, run, videos_emulator):
@@ -278,7 +293,8 @@ class TestEditAndExtend:
 
     def test_a_lost_answer_is_not_bought_again(self, run, videos_emulator, completed):
         videos_emulator.inject(Fault(Drop(accepted=True), operation="extend"))
-        run(VideoExtendOperator, video_id=completed, prompt="On", seconds=4, retries=2)
+        ran = run(VideoExtendOperator, video_id=completed, prompt="On", seconds=4, retries=2)
+        assert ran.xcoms["return_value"] == videos_emulator.purchases[1].video_id
         assert [purchase.operation for purchase in videos_emulator.purchases] == ["create", "extend"]
 
 

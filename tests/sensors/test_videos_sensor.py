@@ -17,12 +17,14 @@ from airflow.sdk.exceptions import (
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
+    AirflowTaskTimeout,
     TaskDeferralError,
     TaskDeferred,
 )
 
 from airflow_provider_videos.api.client import VideosClient
 from airflow_provider_videos.api.errors import TransportError, Unauthorized
+from airflow_provider_videos.api.requests import Endpoint
 from airflow_provider_videos.emulator import Answer, Drop, Emulator, Failed, Fault, ManualClock, Stuck
 from airflow_provider_videos.polling import watch
 from airflow_provider_videos.sensors.videos import VideoSensor
@@ -278,3 +280,48 @@ class TestDeferral:
         context["ti"].try_number = 2
         sensor().poke(context)
         assert store["videos_wait"]["watch"]["missing"] == 1
+
+
+def deletes(videos_emulator):
+    return videos_emulator.record.requests.get("delete", 0)
+
+
+@pytest.mark.parametrize("soft_fail", [False, True])
+def test_a_video_nobody_waits_for_any_more_is_deleted_if_that_was_asked_for(
+    wait, buy, videos_emulator, soft_fail
+):
+    videos_emulator.inject(Fault(Stuck()))
+    video_id = buy()
+    wait(video_id, timeout=0.3, soft_fail=soft_fail, cancel_on_timeout=True)
+    assert "given up on the server" in wait.ends[0][1]
+    assert deletes(videos_emulator) == 1
+    with VideosClient(Endpoint(videos_emulator.base_url, videos_emulator.api_key)) as client:
+        assert video_id not in [video.id for video in client.list()]
+
+
+def test_a_server_that_cannot_cancel_is_named(wait, buy, videos_emulator, capfd):
+    videos_emulator.inject(Fault(Stuck()), Fault(Answer(status=405), operation="delete"))
+    wait(buy(), timeout=0.3, cancel_on_timeout=True)
+    assert f"{videos_emulator.base_url} cannot cancel by delete" in capfd.readouterr().out
+    assert "given up" in wait.ends[0][1]
+
+
+def test_a_video_is_not_deleted_unless_that_was_asked_for(wait, buy, videos_emulator):
+    videos_emulator.inject(Fault(Stuck()))
+    wait(buy(), timeout=0.3)
+    assert deletes(videos_emulator) == 0
+
+
+def test_a_try_has_its_own_limit_in_every_mode_but_the_one_of_short_tries(wait, buy, videos_emulator):
+    videos_emulator.inject(Fault(Stuck()))
+    ran = wait(buy(), timeout=3, execution_timeout=timedelta(seconds=0.4), retries=0, cancel_on_timeout=True)
+    assert ran.state == "failed"
+    tried = wait.mode != "reschedule"
+    assert isinstance(wait.errors[0], AirflowTaskTimeout if tried else AirflowSensorTimeout)
+    # A retry could take over, so only the end of all tries gives the video up.
+    assert deletes(videos_emulator) == (0 if tried else 1)
+
+
+def test_cancelling_needs_a_process_that_waits():
+    with pytest.raises(ValueError, match="set deferrable=True or mode='poke'"):
+        VideoSensor(task_id="wait", video_id="v", mode="reschedule", deferrable=False, cancel_on_kill=True)

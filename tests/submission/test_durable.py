@@ -2,47 +2,26 @@ from __future__ import annotations
 
 import json
 import logging
+import time
+from dataclasses import replace
 
 import pytest
 
-from airflow_provider_videos.api.errors import Busy, InDoubt, OutcomeUnknown, RequestChanged
+from airflow_provider_videos.api.errors import Busy, InDoubt, NotConnected, OutcomeUnknown, RequestChanged
 from airflow_provider_videos.api.models import Video
 from airflow_provider_videos.submission import durable
-from airflow_provider_videos.submission.durable import KEY, submit
-from airflow_provider_videos.submission.record import Action, Facts, Record, decide
+from airflow_provider_videos.submission.decision import Facts
+from airflow_provider_videos.submission.durable import KEY, Submission
+from airflow_provider_videos.submission.evidence import Listing, Wanted
+from airflow_provider_videos.submission.ledger import Ledger
+from airflow_provider_videos.submission.record import Record
+from tests.submission.conftest import Registry
 
 log = logging.getLogger("task")
 FACTS = Facts(fingerprint="f1", max_tries=2)
+FAIL = replace(FACTS, on_unknown="fail")
 INTENT = Record(fingerprint="f1", at=1_790_000_000, max_tries=2)
 BOUGHT = Record(fingerprint="f1", at=1_790_000_000, max_tries=2, video_id="v")
-
-B, T, D, C = Action.BUY, Action.TAKE_UP, Action.FAIL_IN_DOUBT, Action.FAIL_CHANGED
-
-
-@pytest.mark.parametrize(
-    ("record", "facts", "action"),
-    [
-        # the first start
-        (None, FACTS, B),
-        # a retry
-        (BOUGHT, FACTS, T),
-        (BOUGHT, Facts("f2", 2), C),
-        (BOUGHT, Facts("f2", 2, on_changed="resubmit"), B),
-        # a clear, which raises the bound of tries
-        (BOUGHT, Facts("f1", 4), B),
-        (BOUGHT, Facts("f2", 4), B),
-        # an intent without an id: a retry and a clear are settled alike
-        (INTENT, FACTS, D),
-        (INTENT, Facts("f2", 2), D),
-        (INTENT, Facts("f1", 4), D),
-        (INTENT, Facts("f1", 2, on_unknown="resubmit"), B),
-        (INTENT, Facts("f1", 4, on_unknown="resubmit"), B),
-        # an id that a person has written
-        (Record(video_id="v"), FACTS, T),
-    ],
-)
-def test_what_a_start_does(record, facts, action):
-    assert decide(record, facts) is action
 
 
 @pytest.mark.parametrize("value", [None, [], "v", 3, {}, {"unknown": 1}])
@@ -54,50 +33,56 @@ def test_a_record_of_a_later_release_is_read():
     assert Record.read({**BOUGHT.written(), "later": 1}) == BOUGHT
 
 
-class Store(dict):
-    """A store that fails as often as it is told to before it works."""
-
-    failures = 0
-
-    def set(self, key, value):
-        self._fail()
-        self[key] = json.loads(json.dumps(value))
-
-    def delete(self, key):
-        self._fail()
-        self.pop(key, None)
-
-    def _fail(self):
-        if self.failures:
-            self.failures -= 1
-            raise ConnectionError("the API server restarts")
-
-
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch):
     monkeypatch.setattr(durable, "_PAUSES", (0, 0, 0))
+    monkeypatch.setattr(durable, "_LOOKS", (0, 0, 0))
+
+
+class Shop:
+    """Sells videos, counts them, and knows what the store held at each sale."""
+
+    wanted = Wanted("A secret boat", {"model": "wan"})
+    patience = 120.0
+
+    def __init__(self, store, registry):
+        self.store, self.registry = store, registry
+        self.sold, self.known, self.videos, self.looks = 0, [], [], 0
+        self.fails_with = self.loses_answer = None
+        self.store_failures = 0
+        self.late = 0  # how many looks pass before the list shows anything
+
+    def buy(self):
+        self.known.append(Record.read(self.store.get(KEY)))
+        if self.fails_with:
+            raise self.fails_with
+        self.sold += 1
+        self.videos.append(self.make(f"v{self.sold}", time.time()))
+        if self.loses_answer:
+            raise self.loses_answer
+        self.store.failures = self.store_failures
+        return self.videos[-1]
+
+    def make(self, video_id, created_at):
+        return Video(
+            id=video_id, status="queued", prompt="A secret boat", model="wan", created_at=int(created_at)
+        )
+
+    def listing(self, back_to):
+        self.looks += 1
+        if self.fails_with:
+            raise self.fails_with
+        return Listing(self.videos if self.looks > self.late else [], ahead=0.0, whole=True)
 
 
 @pytest.fixture
-def store():
-    return Store()
+def shop(store, registry):
+    return Shop(store, registry)
 
 
-@pytest.fixture
-def shop(store):
-    """Sells videos and counts them; what the store knew at each sale is in ``shop.known``."""
-
-    def buy():
-        shop_records.append(Record.read(store.get(KEY)))
-        if buy.fails_with:
-            raise buy.fails_with
-        buy.sold += 1
-        store.failures = buy.store_failures
-        return Video(id=f"v{buy.sold}", status="queued", prompt="A secret boat", model="wan")
-
-    shop_records: list = []
-    buy.sold, buy.fails_with, buy.store_failures, buy.known = 0, None, 0, shop_records
-    return buy
+def submit(store, facts, shop, log, task="create"):
+    ledger = Ledger(shop.registry, "http://gpu-box/v1", {"task_id": task})
+    return Submission(store, ledger, facts, shop, log).submit()
 
 
 def test_the_intent_is_recorded_before_the_purchase_and_the_id_after_it(store, shop, caplog):
@@ -135,12 +120,12 @@ def test_a_changed_request_is_named(store, shop):
 def test_a_purchase_that_was_cut_off_is_not_made_again(store, shop, end):
     shop.fails_with = end
     with pytest.raises((InDoubt, KeyboardInterrupt, TimeoutError)):
-        submit(store, FACTS, shop, log)
+        submit(store, FAIL, shop, log)
     shop.fails_with = None
     with pytest.raises(
         InDoubt, match=r"may have been bought at 20.*request f1.*state-store/videos_submission"
     ):
-        submit(store, FACTS, shop, log)
+        submit(store, FAIL, shop, log)
     assert shop.sold == 0
 
 
@@ -184,9 +169,89 @@ def test_a_store_that_stays_away_loses_neither_the_id_nor_the_money(store, shop,
     assert "Could not record video v1" in caplog.text
     store.failures = 0
     with pytest.raises(InDoubt):
-        submit(store, FACTS, shop, log)
+        submit(store, FAIL, shop, log)
+    assert submit(store, FACTS, shop, log).id == "v1"
+    assert shop.sold == 1
 
 
-def test_the_record_holds_no_prompt(store, shop):
+def test_neither_record_nor_ledger_holds_the_prompt(store, shop, registry):
     submit(store, FACTS, shop, log)
-    assert "secret" not in json.dumps(store)
+    assert "v1" in json.dumps(store)
+    assert len(registry) == 3
+    assert "secret" not in json.dumps([store, registry])
+
+
+LOST = OutcomeUnknown("the answer is lost")
+
+
+@pytest.fixture
+def lost(store, shop):
+    """A purchase whose answer was lost."""
+    shop.videos = [shop.make("older", time.time() - 3600)]
+    shop.loses_answer = LOST
+    with pytest.raises(InDoubt):
+        submit(store, FACTS, shop, log)
+    shop.loses_answer = None
+    return shop
+
+
+def test_a_lost_video_is_found_recorded_and_claimed(store, lost, registry):
+    assert submit(store, FACTS, lost, log).id == "v1"
+    assert Record.read(store[KEY]).video_id == "v1"
+    assert submit(store, FACTS, lost, log).id == "v1"
+    claims = Ledger(registry, "http://gpu-box/v1", {"task_id": "other"}).claims(
+        time.time(), lost.wanted, lost.videos, time.time()
+    )
+    assert (claims.videos, claims.rivals) == ({"v1"}, [])
+    assert lost.sold == 1
+
+
+def test_a_late_list_is_waited_for(store, lost):
+    lost.late = 2
+    assert submit(store, FACTS, lost, log).id == "v1"
+    assert lost.sold == 1
+
+
+def test_what_was_never_accepted_is_bought(store, shop, registry):
+    shop.videos = [shop.make("older", time.time() - 3600)]
+    shop.fails_with = LOST
+    with pytest.raises(InDoubt):
+        submit(store, FACTS, shop, log)
+    shop.fails_with = None
+    assert submit(store, FACTS, shop, log).id == "v1"
+    assert shop.looks == 3
+    # nothing open is left that could keep another task in doubt
+    other = Ledger(registry, "http://gpu-box/v1", {"task_id": "other"})
+    assert other.claims(time.time(), shop.wanted, [], time.time()).rivals == []
+
+
+def test_a_list_that_cannot_be_read_leaves_the_doubt(store, lost):
+    lost.fails_with = NotConnected("list: no answer")
+    with pytest.raises(InDoubt, match="the server's list is of no use: list: no answer"):
+        submit(store, FACTS, lost, log)
+    lost.fails_with = None
+    assert submit(store, FACTS, lost, log).id == "v1"
+
+
+def test_two_tasks_with_the_same_prompt_in_doubt_never_share_a_video(shop, registry):
+    stores = [Registry(), Registry()]
+    shop.videos = [shop.make("older", time.time() - 3600)]
+    shop.loses_answer = LOST
+    for number, store in enumerate(stores):
+        with pytest.raises(InDoubt):
+            submit(store, FACTS, shop, log, task=f"create {number}")
+        shop.fails_with = LOST  # the second one is not accepted at all
+    shop.fails_with = shop.loses_answer = None
+    for number, store in enumerate(stores):
+        with pytest.raises(InDoubt, match="video v1 could be it, and could as well be that of another task"):
+            submit(store, FACTS, shop, log, task=f"create {number}")
+    assert shop.sold == 1
+    # A person has found out whose it is.
+    stores[0][KEY] = {"video_id": "v1"}
+    assert submit(stores[0], FACTS, shop, log, task="create 0").id == "v1"
+
+
+def test_a_sibling_whose_answer_arrived_leaves_no_doubt(lost, store):
+    other = Registry()
+    assert submit(other, FACTS, lost, log, task="sibling").id == "v2"
+    assert submit(store, FACTS, lost, log).id == "v1"

@@ -1,0 +1,70 @@
+"""Where a task buys, and where it looks for what it may have bought."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from airflow_provider_videos.submission.evidence import Listing, Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow_provider_videos.api.client import VideosClient
+    from airflow_provider_videos.api.models import Video
+    from airflow_provider_videos.api.requests import Operation
+
+_VIDEOS_OF_A_PAGE = 100
+_MOST_PAGES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """
+    A purchase and where it is made.
+
+    :param client: the server.
+    :param operation: the purchase.
+    """
+
+    client: VideosClient
+    operation: Operation[Video]
+
+    @property
+    def wanted(self) -> Wanted:
+        """What is bought."""
+        return Wanted.of(self.operation)
+
+    @property
+    def patience(self) -> float:
+        """How many seconds the purchase may take."""
+        return self.client.endpoint.timeout.total
+
+    def buy(self) -> Video:
+        """Make the purchase."""
+        return self.client.perform(self.operation)
+
+    def listing(self, back_to: float) -> Listing:
+        """
+        List the server's videos.
+
+        :param back_to: the moment, by the worker's clock, before which nothing is of interest.
+        """
+        videos: list[Video] = []
+        ahead: float | None = None
+        pages = self.client.pages(limit=_VIDEOS_OF_A_PAGE, order="desc")
+        for page in islice(pages, _MOST_PAGES):
+            if page.server_time is not None and ahead is None:
+                ahead = page.server_time - time.time()
+            videos += page.data
+            if ahead is not None and _went_back_to(back_to + ahead, videos):
+                return Listing(videos, ahead, whole=True)
+        return Listing(videos, ahead, whole=next(pages, None) is None)
+
+
+def _went_back_to(moment: float, videos: Sequence[Video]) -> bool:
+    """Say whether a list is sorted, newest first, and has passed a moment."""
+    times = [video.created_at or 0 for video in videos]
+    return bool(times) and times[0] > times[-1] < moment and times == sorted(times, reverse=True)

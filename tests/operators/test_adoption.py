@@ -1,0 +1,137 @@
+"""What becomes of a purchase whose answer was lost: the server's list is asked, and the ledger."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+from airflow.sdk import DAG, Variable
+
+from airflow_provider_videos.api.client import VideosClient
+from airflow_provider_videos.emulator import Answer, Drop, Fault
+from airflow_provider_videos.operators.videos import VideoCreateOperator, VideoRemixOperator
+from airflow_provider_videos.submission import durable
+
+pytestmark = pytest.mark.usefixtures("connection")
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch):
+    monkeypatch.setattr(durable, "_LOOKS", (0, 0))
+
+
+@pytest.fixture
+def older(endpoint, videos_emulator) -> str:
+    """A video from before: a list that shows it reaches back far enough."""
+    videos_emulator.clock.advance(-3600)
+    with VideosClient(endpoint) as client:
+        video_id = client.create("Something else", size="1280x720", seconds=4).id
+    videos_emulator.clock.advance(3600)
+    return video_id
+
+
+@pytest.fixture
+def run(run_dag):
+    """Run purchases side by side, each with one retry; what went wrong is in ``run.errors``."""
+
+    def run(prompts=("A boat",), retries=1, operator=VideoCreateOperator, **options):
+        run.errors = []
+        with DAG("adoption", schedule=None) as dag:
+            operator.partial(
+                task_id="it",
+                retries=retries,
+                retry_delay=timedelta(0),
+                on_failure_callback=lambda context: run.errors.append(str(context["exception"])),
+                **options,
+            ).expand(prompt=list(prompts))
+        ran = run_dag(dag)
+        return [ran[f"it[{index}]"] for index in range(len(prompts))]
+
+    return run
+
+
+def made(videos_emulator):
+    """What was bought beside the video from before."""
+    return [buy.video_id for buy in videos_emulator.purchases if buy.fields["prompt"] != "Something else"]
+
+
+@pytest.mark.parametrize("effect", [Drop(accepted=True), Answer(status=500, accepted=True)])
+def test_a_retry_takes_the_video_whose_answer_was_lost(run, videos_emulator, effect):
+    videos_emulator.inject(Fault(effect, operation="create"))
+    (task,) = run(model="emulated-1", seconds="4", size="1280x720")
+    assert task.state == "success"
+    assert [task.xcoms["return_value"]] == made(videos_emulator)
+    assert task.xcoms["video"]["id"] == task.xcoms["return_value"]
+    assert videos_emulator.record.requests["create"] == 1
+
+
+@pytest.mark.usefixtures("older")
+def test_a_request_that_never_arrived_is_sent_again(run, videos_emulator):
+    videos_emulator.inject(Fault(Drop(), operation="create"))
+    (task,) = run()
+    assert task.state == "success"
+    assert [task.xcoms["return_value"]] == made(videos_emulator)
+    assert videos_emulator.record.requests["create"] == 3  # the one from before, the dropped one, this one
+
+
+def test_a_server_that_lost_its_jobs_proves_nothing(run, videos_emulator):
+    videos_emulator.inject(Fault(Drop(accepted=True), operation="create"))
+    videos_emulator.inject(Fault(Drop(), operation="list", times=None))
+    (task,) = run()
+    videos_emulator.clear_faults()
+    assert task.state == "failed"
+    assert "may have been bought at 20" in run.errors[0]
+    assert "the server's list is of no use" in run.errors[0]
+    assert "with the same prompt" in run.errors[0]
+    assert "A boat" not in run.errors[0]
+    assert len(made(videos_emulator)) == 1
+
+
+@pytest.mark.usefixtures("older")
+def test_a_remix_is_adopted_too(run, videos_emulator, older):
+    videos_emulator.inject(Fault(Drop(accepted=True), operation="remix"))
+    (task,) = run(["At night"], operator=VideoRemixOperator, video_id=older)
+    assert [task.xcoms["return_value"]] == made(videos_emulator)
+
+
+@pytest.mark.usefixtures("older")
+@pytest.mark.parametrize("lost", [1, 2])
+def test_mapped_tasks_with_one_prompt_never_share_a_video(run, videos_emulator, lost):
+    videos_emulator.inject(Fault(Drop(accepted=True), operation="create", prompt="A boat", times=lost))
+    tasks = run(["A boat", "A boat"])
+    owned = [task.xcoms["return_value"] for task in tasks if task.state == "success"]
+    assert len(made(videos_emulator)) == 2
+    assert sorted(set(owned)) == sorted(owned)
+    assert set(owned) <= set(made(videos_emulator))
+    if lost == 1:
+        assert len(owned) == 2
+    else:
+        assert len(run.errors) + len(owned) == 2
+        assert all("may have been bought at 20" in error for error in run.errors)
+
+
+def test_the_ledger_holds_neither_prompt_nor_key(run, videos_emulator):
+    run(["A very secret boat"])
+    from airflow.models import Variable as Row
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        ledger = {row.key: row.val for row in session.query(Row) if row.key.startswith("videos_ledger.")}
+    assert any("adoption" in value for value in ledger.values())
+    text = json.dumps(ledger)
+    assert "secret" not in text
+    assert videos_emulator.api_key not in text
+    assert made(videos_emulator)[0] not in text
+
+
+@pytest.mark.usefixtures("_database")
+def test_a_ledger_that_cannot_be_written_buys_nothing(run, videos_emulator, monkeypatch):
+    def refuse(*_args, **_kwargs):
+        raise PermissionError("tasks may not write variables")
+
+    monkeypatch.setattr(Variable, "set", refuse)
+    (task,) = run(retries=0)
+    assert task.state == "failed"
+    assert "may not write variables" in run.errors[0]
+    assert made(videos_emulator) == []

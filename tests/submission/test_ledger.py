@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from airflow_provider_videos.api.models import Video
+from airflow_provider_videos.submission.evidence import Wanted
+from airflow_provider_videos.submission.ledger import Ledger
+
+AT = 1_790_000_000.0
+DAY = 86400.0
+BOAT, KITE = Wanted("A secret boat", {}), Wanted("A kite", {})
+V1, V2 = Video(id="v1", prompt="A secret boat"), Video(id="v2")
+
+
+@pytest.fixture
+def task(registry):
+    """The ledger as each of several tasks sees it."""
+
+    def task(name, server="http://gpu-box/v1"):
+        return Ledger(registry, server, {"dag_id": "d", "run_id": "r", "task_id": name, "map_index": -1})
+
+    return task
+
+
+def claims(ledger, at=AT, wanted=BOAT, now=AT + 60):
+    return ledger.claims(at, wanted, [V1, V2], now)
+
+
+def test_an_open_purchase_of_the_same_prompt_is_a_rival(task):
+    task("b").open(AT - 5, BOAT)
+    assert claims(task("a")).rivals == [AT - 5]
+    assert claims(task("a"), wanted=KITE).rivals == []
+
+
+def test_a_claimed_video_is_owned_and_its_purchase_is_no_rival(task):
+    task("b").open(AT, KITE)
+    task("b").claim(AT, KITE, V2)
+    seen = claims(task("a"))
+    assert (seen.videos, seen.rivals, seen.repeats_prompts) == ({"v2"}, [], False)
+
+
+def test_a_task_is_not_its_own_rival_and_owns_nothing_against_itself(task):
+    task("a").open(AT, BOAT)
+    task("a").claim(AT, BOAT, V1)
+    assert claims(task("a")) == claims(task("nobody"), at=AT - 10 * DAY, now=AT - 9 * DAY)
+
+
+def test_the_video_of_an_earlier_purchase_of_the_same_task_stays_owned(task):
+    task("a").open(AT - 600, BOAT)
+    task("a").claim(AT - 600, BOAT, V1)
+    task("a").open(AT, BOAT)
+    assert claims(task("a")).videos == {"v1"}
+
+
+def test_what_was_not_bought_is_forgotten(task):
+    task("b").open(AT, BOAT)
+    task("b").drop(AT, BOAT)
+    assert claims(task("a")).rivals == []
+
+
+def test_a_claim_says_whether_the_server_repeats_prompts(task):
+    task("b").claim(AT, BOAT, V1)
+    assert claims(task("a")).repeats_prompts
+    assert not claims(task("a", server="http://elsewhere/v1")).repeats_prompts
+
+
+def test_the_same_id_on_another_server_is_another_video(task):
+    task("b", server="http://elsewhere/v1").claim(AT, BOAT, V1)
+    assert claims(task("a")).videos == set()
+
+
+@pytest.mark.parametrize("hours", [-20, -1, 0, 1, 20, 40])
+def test_entries_of_the_days_around_are_seen(task, hours):
+    task("b").claim(AT + hours * 3600, BOAT, V1)
+    assert claims(task("a"), now=AT + 41 * 3600).videos == {"v1"}
+
+
+def test_the_first_purchase_of_a_day_removes_what_is_days_old(task, registry):
+    registry["another_variable"] = "of somebody else"
+    task("a").claim(AT - 10 * DAY, BOAT, V1)
+    task("a").tidy(AT - 10 * DAY)
+    task("b").claim(AT - DAY, BOAT, V2)
+    task("b").tidy(AT)
+    assert claims(task("c"), at=AT - 10 * DAY, now=AT).videos == {"v2"}
+    assert "another_variable" in registry
+    assert len(registry) == 3  # that, the claim of v2, and the mark of the day
+    task("a").claim(AT - 10 * DAY, BOAT, V1)
+    task("a").tidy(AT)
+    assert len(registry) == 4  # already tidied today
+
+
+def test_it_names_owners_and_holds_no_prompt_no_id_and_no_server(task, registry):
+    task("b").open(AT, BOAT)
+    task("b").claim(AT, BOAT, V1)
+    text = json.dumps(registry)
+    assert not [word for word in ("secret", "v1", "gpu-box") if word in text]
+    assert all(len(key) < 250 for key in registry)
+    assert all(json.loads(value)["task_id"] == "b" for value in registry.values())

@@ -18,6 +18,7 @@ from airflow.sdk.exceptions import (
     AirflowTaskTimeout,
     TaskDeferralTimeout,
 )
+
 from airflow_provider_videos.api.errors import (
     AnswerError,
     NotFound,
@@ -245,15 +246,14 @@ class VideoSensor(BaseSensorOperator):
 
     def _video_id_template(self) -> str | None:
         """Write the id as a template: Airflow resolves no other reference in a triggerer."""
+        given: object = self.video_id
         group = self.get_closest_mapped_task_group()
-        if isinstance(self.video_id, str):
-            ambiguous = group and "xcom_pull" in self.video_id and "map_indexes" not in self.video_id
-            return None if ambiguous else self.video_id
-        if not isinstance(self.video_id, PlainXComArg) or not isinstance(
-            self.video_id.operator, BaseOperator
-        ):
+        if isinstance(given, str):
+            ambiguous = group and "xcom_pull" in given and "map_indexes" not in given
+            return None if ambiguous else given
+        if not isinstance(given, PlainXComArg) or not isinstance(given.operator, BaseOperator):
             return None
-        source = self.video_id.operator
+        source = given.operator
         theirs = source.get_closest_mapped_task_group()
         if theirs not in (None, group):
             return None

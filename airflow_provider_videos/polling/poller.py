@@ -18,6 +18,7 @@ from collections import deque
 from contextlib import asynccontextmanager
 from contextvars import Context
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -211,8 +212,7 @@ class Poller:
                     self._hear_listed(video)
         finally:
             self._reader = None
-            for video_id in wanted:
-                self._ask_alone_if_due(video_id)
+            self._ask_alone_what_is_due()
 
     def _hear_listed(self, video: Video) -> None:
         for question in self._welcoming(video.id):
@@ -222,9 +222,9 @@ class Poller:
             else:
                 question.hear(Heard(video, listed=True))
 
-    def _ask_alone_if_due(self, video_id: str) -> None:
+    def _ask_alone_what_is_due(self) -> None:
         now = self._loop.time()
-        for question in self._asked.get(video_id, ()):
+        for question in chain.from_iterable(self._asked.values()):
             if question.due <= now and not question.reply.done():
                 self._ask_alone_at(now, question)
 

@@ -49,6 +49,7 @@ class Session:
         self._connect = connect
         self._reading = asyncio.Lock()
         self._read_at = 0.0
+        self._reads = 0
         self._open: _Open | None = None
         self._free_at = 0.0
 
@@ -80,11 +81,11 @@ class Session:
     async def _perform(self, operation: Operation[T]) -> T:
         async with self._client() as client:
             await self._pace(client.endpoint)
-            began = _now()
+            reads = self._reads
             try:
                 return await _surely_sent(client, operation)
             except Unauthorized:
-                if not await self._has_changed(client.endpoint, began):
+                if not await self._has_changed(client.endpoint, reads):
                     raise
         async with self._client() as client:
             return await client.perform(operation)
@@ -93,7 +94,7 @@ class Session:
     async def _client(self) -> AsyncIterator[AsyncVideosClient]:
         async with self._reading:
             if not self._open:
-                await self._adopt(await self._connect())
+                await self._adopt(await self._read())
             elif _now() >= self._read_at + REREAD_SECONDS:
                 await self._reread()
             used = self._open
@@ -105,27 +106,30 @@ class Session:
             used.users -= 1
             await self._let_go(used)
 
-    async def _has_changed(self, endpoint: Endpoint, since: float) -> bool:
+    async def _has_changed(self, endpoint: Endpoint, reads: int) -> bool:
         """Say whether the connection is another one by now; of many that ask at once, one reads it."""
         async with self._reading:
-            if self._read_at < since:
+            if self._reads == reads:
                 await self._reread()
             return self._open is not None and self._open.client.endpoint != endpoint
 
     async def _reread(self) -> None:
-        self._read_at = _now()
         try:
-            endpoint = await self._connect()
+            endpoint = await self._read()
         except Exception:  # noqa: BLE001 - whatever keeps us from reading it, we have one that works
             return
         if self._open and self._open.client.endpoint != endpoint:
             await self._adopt(endpoint)
 
+    async def _read(self) -> Endpoint:
+        self._read_at, self._reads = _now(), self._reads + 1
+        return await self._connect()
+
     async def _adopt(self, endpoint: Endpoint) -> None:
         await prepare(endpoint)
         once = Backoff(attempts=1, total=endpoint.timeout.total)
         client = AsyncVideosClient(endpoint, backoff=once, limits=_LIMITS)
-        before, self._open, self._read_at = self._open, _Open(client), _now()
+        before, self._open = self._open, _Open(client)
         if before:
             await self._let_go(before)
 

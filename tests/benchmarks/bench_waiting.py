@@ -3,7 +3,7 @@ What it costs to wait for many videos in one event loop, beside other ways to do
 
 Each contender runs in a fresh process, against a stub in another one that answers after 20 ms: ours, with and
 without a list and with 5,000 videos of others in front of ours; the openai provider's batch trigger; the http
-provider's event trigger; one shared and bounded httpx client; and a list-based loop written by hand, the floor.
+provider's event trigger; one shared and bounded httpx client; a list-based loop written by hand, the floor.
 
 ``python bench_waiting.py`` measures 10, 100, 1000 and 5000 waits; ``--waits 1000`` only those.
 """
@@ -16,7 +16,6 @@ import gc
 import json
 import logging
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -273,8 +272,8 @@ def table(waits: int, names: list[str]) -> dict[str, dict[str, float]]:
         result = results[name] = run(contender, waits, **options)
         ratio = cost(result) / cost(results[names[0]])
         print(
-            f"{name:28} {result['statuses'] / result['due']:7.1%} {result['stall']:8.3f} {cost(result):11.3f} "
-            f"{result['connections']:6.0f} {result['growth']:6.1f} {result['requests']:10.1f} "
+            f"{name:28} {result['statuses'] / result['due']:7.1%} {result['stall']:8.3f} {cost(result):11.3f}"
+            f" {result['connections']:6.0f} {result['growth']:6.1f} {result['requests']:10.1f} "
             f"{result['oldest']:7.2f} {ratio:6.1f}",
             flush=True,
         )

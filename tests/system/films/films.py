@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from airflow.sdk import DAG, Param, task_group
 
 from airflow_provider_videos.operators.videos import VideoCreateOperator, VideoDownloadOperator
@@ -12,7 +14,7 @@ with DAG(
     schedule=None,
     params={"prompts": Param([], type="array"), "folder": Param("", type="string")},
     max_active_tasks=200,
-    render_template_as_native_obj=True,
+    default_args={"retries": 5, "retry_delay": timedelta(seconds=2)},
 ) as dag:
 
     @task_group
@@ -31,7 +33,6 @@ with DAG(
             task_id="download",
             video_id=create.output,
             destination="{{ params.folder }}/{{ ti.map_index }}.mp4",
-            retries=2,
         )
         create >> wait >> download
 

@@ -14,7 +14,7 @@ export AIRFLOW__CORE__LOAD_EXAMPLES := False
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint types unit system test-servers bench clean
+.PHONY: help venv demo test lint types unit system test-servers test-matrix bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ system: $(STAMP) ## Test with a real scheduler, triggerer, DAG processor and API
 test-servers: $(STAMP) ## Hold a living server to the contract: VIDEOS_BASE_URL, VIDEOS_API_KEY, VIDEOS_MODEL; buys one short video
 	@test -n "$$VIDEOS_BASE_URL" || { echo 'make: set VIDEOS_BASE_URL, such as http://gpu-box:8000/v1' >&2; exit 1; }
 	$(PY) -m pytest tests/emulator/test_contract.py
+
+test-matrix: $(STAMP) ## Run the unit tests on the oldest and the newest Python, and on the newest pre-release of Airflow
+	$(PY) -m tests.matrix
 
 bench: $(STAMP) ## Run the benchmarks
 	@set -e; for script in tests/benchmarks/bench_*.py; do echo "== $$script"; $(PY) $$script; done

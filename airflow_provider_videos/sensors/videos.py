@@ -45,8 +45,9 @@ class VideoSensor(BaseSensorOperator):
     Wait until a video is completed and return its id.
 
     A failed or lost video fails the task at once, whatever ``retries`` says: waiting again would not bring
-    it back. Errors of the server on the way are waited out until the deadline. Deferred, in poke and in
-    reschedule mode the outcome is the same.
+    it back. A failed one is pushed as ``video`` all the same, for tasks that decide about another attempt.
+    Errors of the server on the way are waited out until the deadline. Deferred, in poke and in reschedule
+    mode the outcome is the same.
 
     :param video_id: the id that the purchase returned. (templated)
     :param poke_interval: seconds, or a ``timedelta``, between two questions; 15 by default.
@@ -119,7 +120,7 @@ class VideoSensor(BaseSensorOperator):
             if not self.deferrable:
                 return super().execute(context)
             watch = self._new_watch()
-            video = self._look(watch)
+            video = self._look(context, watch)
             return self._defer(watch) if video is None else self._push(context, video)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> str:
@@ -131,7 +132,7 @@ class VideoSensor(BaseSensorOperator):
         """
         if event["status"] == "lost":
             raise AirflowFailException(event["error"])
-        video = self._look(self._new_watch(), quiet=True)
+        video = self._look(context, self._new_watch(), quiet=True)
         if video is not None:
             return self._push(context, video)
         if event["status"] == "timeout":
@@ -144,6 +145,7 @@ class VideoSensor(BaseSensorOperator):
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume with the same outcomes as the other modes, also where Airflow's own clock ended the wait."""
+        self._task_instance = context["ti"]
         with self._outcomes():
             try:
                 # Not the sensors' own method: its soft_fail also skips what the other modes fail on.
@@ -158,7 +160,7 @@ class VideoSensor(BaseSensorOperator):
         :param context: Airflow's context.
         """
         watch = self._recall(context)
-        video = self._look(watch)
+        video = self._look(context, watch)
         if video is not None:
             return PokeReturnValue(is_done=True, xcom_value=self._push(context, video))
         self._keep(context, watch)
@@ -273,12 +275,15 @@ class VideoSensor(BaseSensorOperator):
         )
         return True
 
-    def _look(self, watch: Watch, *, quiet: bool = False) -> Video | None:
+    def _look(self, context: Context, watch: Watch, *, quiet: bool = False) -> Video | None:
         """Ask the server once; return the video if it is there."""
         answer = self._ask()
         try:
             done = watch.take(answer, time.time())
         except (VideoFailed, VideoLost) as end:
+            if isinstance(end, VideoFailed) and not isinstance(answer, VideosError):
+                why = {"code": end.code, "message": end.message}
+                context["ti"].xcom_push("video", {**answer.contract(), "error": why})
             raise AirflowFailException(str(end)) from end
         line = watch.news(answer, time.time())
         if line and not quiet:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from airflow_provider_videos.api.requests import Endpoint
     from airflow_provider_videos.polling.poller import Heard, Poller
 
+# The event loop itself holds its tasks by weak references alone.
+_CANCELLING: set[asyncio.Task[None]] = set()
+
 
 class VideoTrigger(BaseTrigger):
     """
@@ -122,7 +125,17 @@ class VideoTrigger(BaseTrigger):
 
     async def on_kill(self) -> None:
         """Delete the video if it was told to and a user has failed the task; Airflow calls it for less."""
-        if not self.cancel_on_kill or not await asyncio.to_thread(was_marked_failed, self.task_instance):
+        if not self.cancel_on_kill:
+            return
+        cancelling = asyncio.create_task(self._cancel())
+        _CANCELLING.add(cancelling)
+        cancelling.add_done_callback(_CANCELLING.discard)
+        # Airflow cancels a trigger again each second that it takes, and its first question takes several.
+        await asyncio.shield(cancelling)
+
+    async def _cancel(self) -> None:
+        if not await asyncio.to_thread(was_marked_failed, self.task_instance):
+            self.log.info("Video %s goes on: its task has not been failed", self.video_id)
             return
         async with await VideosHook(self.videos_conn_id).get_async_conn() as client:
             try:

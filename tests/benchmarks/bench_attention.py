@@ -2,7 +2,7 @@
 Whether asking more often near a video's expected end, and less often far from it, is worth its code.
 
 1000 simulated videos, their lengths log-normal around 90 s. A policy chooses each interval between a floor of
-1 s and a ``poke_interval`` of 15 s, knowing a wait's age and how long its connection's last 50 videos took, or,
+1 s and a ``poke_interval`` of 15 s, knowing a wait's age and how long the last 50 videos took, or,
 cold, its age alone. Its parameters are chosen here with hindsight, the best of a grid for each law, which no
 code in a triggerer could do. It is set against a fixed interval that makes as many requests.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from airflow_provider_videos.emulator import Emulator
+from demo.postgres import Postgres
 from demo.standalone import Airflow
 from tests.system.object_storage import ObjectStorage
 
@@ -43,10 +45,18 @@ def object_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectS
 def airflow(
     tmp_path_factory: pytest.TempPathFactory, emulator: Emulator, object_storage: ObjectStorage
 ) -> Iterator[Airflow]:
-    with Airflow(
-        tmp_path_factory.mktemp("airflow"),
-        ROOT / "dags",
-        connections={"videos_default": emulator.airflow_connection},
-        env=object_storage.client_env,
-    ) as airflow:
+    dags = tmp_path_factory.mktemp("dags")
+    for folder in (ROOT / "dags", ROOT / "tests" / "system" / "dags"):
+        shutil.copytree(folder, dags, dirs_exist_ok=True)
+    # SQLite gives the ids of triggers that have gone to new ones, which then share their fate.
+    with (
+        Postgres(tmp_path_factory.mktemp("postgres")) as postgres,
+        Airflow(
+            tmp_path_factory.mktemp("airflow"),
+            dags,
+            connections={"videos_default": emulator.airflow_connection},
+            env=object_storage.client_env,
+            database=postgres.url,
+        ) as airflow,
+    ):
         yield airflow

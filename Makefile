@@ -14,7 +14,7 @@ export AIRFLOW__CORE__LOAD_EXAMPLES := False
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint types unit system test-servers test-matrix bench clean
+.PHONY: help venv demo test lint types unit system test-servers test-matrix distributed bench bench-waiting clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,8 +57,16 @@ test-servers: $(STAMP) ## Hold a living server to the contract: VIDEOS_BASE_URL,
 test-matrix: $(STAMP) ## Run the unit tests on the oldest and the newest Python, and on the newest pre-release of Airflow
 	$(PY) -m tests.matrix
 
+distributed: $(STAMP) ## 100 films on PostgreSQL, Redis, Celery, two workers and two triggerers, one of each killed on the way
+	$(PY) -m tests.system.distributed
+
+bench-waiting: $(STAMP) ## What waiting costs, beside other ways to wait and in a real triggerer, and whether attention pays
+	$(PY) tests/benchmarks/bench_waiting.py
+	$(PY) tests/benchmarks/bench_attention.py
+	$(PY) -m tests.benchmarks.bench_triggerer
+
 bench: $(STAMP) ## Run the benchmarks
-	@set -e; for script in tests/benchmarks/bench_*.py; do echo "== $$script"; $(PY) $$script; done
+	@set -e; for script in tests/benchmarks/bench_*.py; do echo "== $$script"; PYTHONPATH=. $(PY) $$script; done
 
 clean: ## Remove the virtual environment, caches and what the demo delivered
 	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache build dist demo-output

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import importlib
 import json
 import logging
 import os
@@ -28,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
 INTERVAL = 5.0
 WARM_UP = 2 * INTERVAL
@@ -105,7 +106,8 @@ async def floor(base_url: str, video_id: str) -> None:
         await asyncio.Event().wait()
     shared["client"] = httpx.AsyncClient(base_url=base_url, timeout=60)
     while True:
-        began, after, page = time.monotonic(), {}, {"has_more": True}
+        began, page = time.monotonic(), {"has_more": True}
+        after: dict[str, str] = {}
         while page["has_more"]:
             response = await shared["client"].get("/videos", params={"limit": "100", **after})
             page = response.json()
@@ -121,7 +123,7 @@ async def exhaust(events: AsyncIterator[Any]) -> None:
         raise AssertionError(event)
 
 
-CONTENDERS: dict[str, Callable[[str, str], Awaitable[None]]] = {
+CONTENDERS: dict[str, Callable[[str, str], Coroutine[Any, Any, None]]] = {
     "ours": ours,
     "openai": openai_provider,
     "http": http_provider,
@@ -137,7 +139,8 @@ def load(contender: str) -> None:
     """Do what a triggerer has done before it runs a trigger, and count what ours hears."""
     if contender == "ours":
         from airflow_provider_videos.polling.watch import Watch
-        from airflow_provider_videos.triggers import videos
+
+        videos: Any = importlib.import_module("airflow_provider_videos.triggers.videos")
 
         class Counting(Watch):
             def take(self, answer: Any, now: float) -> bool:

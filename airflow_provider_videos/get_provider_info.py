@@ -69,12 +69,12 @@ def get_provider_info() -> dict[str, object]:
                         'Seconds, or JSON: {"connect": 10, "read": 60, "total": 120}. Total is for one call '
                         "with its retries; a download may take longer.",
                     ),
+                    "verify": _field(
+                        "Check certificates", "true, false, or the path of a CA bundle.", default="true"
+                    ),
                     "requests_per_minute": _field(
                         "Requests per minute",
                         "How many requests all waits of a triggerer may make together; any number if empty.",
-                    ),
-                    "verify": _field(
-                        "Check certificates", "true, false, or the path of a CA bundle.", default="true"
                     ),
                 },
             }

@@ -74,6 +74,7 @@ def test_extra_fields_are_read_in_json_and_in_uri_form(connect):
 
 def test_an_empty_form_means_the_defaults(connect):
     fields = ["model", "request_format", "seconds_type", "headers", "query", "timeout", "verify"]
+    fields += ["requests_per_minute"]
     with (
         connect({**GPU, "extra": dict.fromkeys(fields, "")}).get_conn() as given,
         connect({**GPU, "extra": dict.fromkeys(fields)}).get_conn() as null,
@@ -106,6 +107,9 @@ def test_a_server_without_keys_is_reached_when_told_so(connect):
         ({**GPU, "extra": {"timeout": "nan"}}, "timeout"),
         ({**GPU, "extra": {"verify": "/nope.pem"}}, "nope.pem"),
         ({**GPU, "extra": {"verify": 1}}, "true, false or the path"),
+        ({**GPU, "extra": {"requests_per_minute": 0}}, "a number above 0; got 0"),
+        ({**GPU, "extra": {"requests_per_minute": "many"}}, "a number above 0; got 'many'"),
+        ({**GPU, "extra": {"requests_per_minute": "inf"}}, "a number above 0"),
         ({**GPU, "extra": {"verify": __file__}}, "CA bundle"),
         ({**GPU, "extra": {"timeout": {"reed": 1}}}, "connect, read, total"),
     ],

@@ -103,6 +103,7 @@ class Cluster:
             "API__HOST": "127.0.0.1",
             "API__PORT": str(port),
             "API__BASE_URL": self.url,
+            "API__MAXIMUM_PAGE_LIMIT": "1000",
             "API_AUTH__JWT_SECRET": secrets.token_hex(32),
             "CELERY__BROKER_URL": broker,
             "CELERY__RESULT_BACKEND": f"db+{database}",

@@ -21,6 +21,7 @@ PAGE_COST = 4
 
 # Servers change and videos sink or rise: what the list was not good for is tried again.
 LOOK_AGAIN_SECONDS = 300.0
+_AFTER_TROUBLE_SECONDS = 60.0
 
 
 class Listing:
@@ -84,7 +85,7 @@ class Listing:
                     return
                 page = cursor.take(await self._session.perform(cursor.operation()))
                 if any(_is_behind(video, checked) for video in page):
-                    self._rest()
+                    self._rest(LOOK_AGAIN_SECONDS)
                     return
                 found = [video for video in page if video.id in missing and video.phase is not Phase.UNKNOWN]
                 missing.difference_update(video.id for video in found)
@@ -98,13 +99,14 @@ class Listing:
 
     def _take(self, error: VideosError) -> None:
         if not isinstance(error, AnswerError) or isinstance(error, Busy | ServerFault):
-            return  # it passes
-        if self._limit is None:
-            self._rest()
-        self._limit = None  # perhaps it was too large
+            self._rest(_AFTER_TROUBLE_SECONDS)
+        elif self._limit is None:
+            self._rest(LOOK_AGAIN_SECONDS)
+        else:
+            self._limit = None  # perhaps it was too large
 
-    def _rest(self) -> None:
-        self._usable_at = self._loop.time() + LOOK_AGAIN_SECONDS
+    def _rest(self, seconds: float) -> None:
+        self._usable_at = self._loop.time() + seconds
 
 
 def _is_behind(video: Video, checked: Video | VideosError) -> bool:

@@ -28,7 +28,7 @@ from airflow_provider_videos.polling.listing import Listing
 from airflow_provider_videos.polling.session import CONNECTIONS, Session
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Iterator
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
     from airflow_provider_videos.api.models import Video
     from airflow_provider_videos.polling.session import Connect
@@ -60,7 +60,6 @@ class _Question:
     welcome: float
     reply: asyncio.Future[Heard]
     timer: asyncio.TimerHandle | None = None
-    alone: bool = False
     in_line: bool = False
 
     def hear(self, heard: Heard) -> None:
@@ -99,7 +98,7 @@ class Poller:
         welcome = 0.0 if heard_at is None else heard_at + interval / 2
         question = _Question(video_id, due, interval, welcome, self._loop.create_future())
         self._asked.setdefault(video_id, []).append(question)
-        self._set(question, due)
+        self._set(question, due, self._is_due)
         try:
             return await question.reply
         finally:
@@ -113,10 +112,8 @@ class Poller:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._session.aclose()
 
-    def _set(self, question: _Question, at: float) -> None:
-        if question.timer:
-            question.timer.cancel()
-        question.timer = self._loop.call_at(at, self._is_due, question, context=Context())
+    def _set(self, question: _Question, at: float, then: Callable[[_Question], None]) -> None:
+        question.timer = self._loop.call_at(at, then, question, context=Context())
 
     def _forget(self, question: _Question) -> None:
         if question.timer:
@@ -127,20 +124,27 @@ class Poller:
             del self._asked[question.video_id]
 
     def _is_due(self, question: _Question) -> None:
-        if refusal := self._session.gate.refusal(self._loop.time(), question.interval):
-            question.hear(Heard(refusal))
-        elif question.alone:
-            self._listing.give_up(question.video_id)
-            self._line_up(question)
-        elif not self._is_list_read(question):
+        if self._is_refused(question):
+            return
+        if not self._is_list_read(question):
             self._line_up(question)
         elif not self._session.paced:
-            # However long the list takes: nobody waits for it for more than half an interval.
-            self._ask_alone_at(question.due + question.interval / 2, question)
+            self._set(question, question.due + question.interval / 2, self._is_late)
 
-    def _ask_alone_at(self, moment: float, question: _Question) -> None:
-        question.alone = True
-        self._set(question, moment)
+    def _is_late(self, question: _Question) -> None:
+        """Wait for the list no longer, however long it takes."""
+        self._listing.give_up(question.video_id)
+        self._ask_alone(question)
+
+    def _ask_alone(self, question: _Question) -> None:
+        if not self._is_refused(question):
+            self._line_up(question)
+
+    def _is_refused(self, question: _Question) -> bool:
+        refusal = self._session.gate.refusal(self._loop.time(), question.interval)
+        if refusal:
+            question.hear(Heard(refusal))
+        return refusal is not None
 
     def _start(self, job: Coroutine[None, None, None]) -> asyncio.Task[None]:
         return self._loop.create_task(job, context=Context())
@@ -161,9 +165,9 @@ class Poller:
         while self._line:
             question = self._line.popleft()
             if not question.reply.done():
-                await self._ask_alone(question)
+                await self._answer(question)
 
-    async def _ask_alone(self, question: _Question) -> None:
+    async def _answer(self, question: _Question) -> None:
         try:
             heard = await self._retrieve(question.video_id)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this wait's and no other's
@@ -218,7 +222,7 @@ class Poller:
         for question in self._welcoming(video.id):
             if video.has_ended:
                 # The list is only a hint of an end: the video itself has the last word.
-                self._ask_alone_at(self._loop.time(), question)
+                self._ask_alone(question)
             else:
                 question.hear(Heard(video, listed=True))
 
@@ -226,7 +230,7 @@ class Poller:
         now = self._loop.time()
         for question in chain.from_iterable(self._asked.values()):
             if question.due <= now and not question.reply.done():
-                self._ask_alone_at(now, question)
+                self._ask_alone(question)
 
 
 _pollers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Poller]] = WeakKeyDictionary()

@@ -83,7 +83,7 @@ class Session:
             await self._pace(client.endpoint)
             reads = self._reads
             try:
-                return await _surely_sent(client, operation)
+                return await _past_a_dead_connection(client, operation)
             except Unauthorized:
                 if not await self._has_changed(client.endpoint, reads):
                     raise
@@ -93,12 +93,9 @@ class Session:
     @asynccontextmanager
     async def _client(self) -> AsyncIterator[AsyncVideosClient]:
         async with self._reading:
-            if not self._open:
-                await self._adopt(await self._read())
-            elif _now() >= self._read_at + REREAD_SECONDS:
-                await self._reread()
-            used = self._open
-        assert used  # noqa: S101 - for mypy: _adopt has set it
+            used = self._open or await self._adopt(await self._read())
+        if _now() >= self._read_at + REREAD_SECONDS:
+            used = await self._reread(used)
         used.users += 1
         try:
             yield used.client
@@ -109,29 +106,30 @@ class Session:
     async def _has_changed(self, endpoint: Endpoint, reads: int) -> bool:
         """Say whether the connection is another one by now; of many that ask at once, one reads it."""
         async with self._reading:
-            if self._reads == reads:
-                await self._reread()
-            return self._open is not None and self._open.client.endpoint != endpoint
+            used = self._open
+            if used and self._reads == reads:
+                used = await self._reread(used)
+            return used is not None and used.client.endpoint != endpoint
 
-    async def _reread(self) -> None:
+    async def _reread(self, used: _Open) -> _Open:
         try:
             endpoint = await self._read()
         except Exception:  # noqa: BLE001 - whatever keeps us from reading it, we have one that works
-            return
-        if self._open and self._open.client.endpoint != endpoint:
-            await self._adopt(endpoint)
+            return used
+        return used if used.client.endpoint == endpoint else await self._adopt(endpoint)
 
     async def _read(self) -> Endpoint:
         self._read_at, self._reads = _now(), self._reads + 1
         return await self._connect()
 
-    async def _adopt(self, endpoint: Endpoint) -> None:
+    async def _adopt(self, endpoint: Endpoint) -> _Open:
         await prepare(endpoint)
         once = Backoff(attempts=1, total=endpoint.timeout.total)
         client = AsyncVideosClient(endpoint, backoff=once, limits=_LIMITS)
         before, self._open = self._open, _Open(client)
         if before:
             await self._let_go(before)
+        return self._open
 
     async def _let_go(self, used: _Open) -> None:
         if used is not self._open and not used.users:
@@ -145,7 +143,7 @@ class Session:
         await asyncio.sleep(turn - _now())
 
 
-async def _surely_sent(client: AsyncVideosClient, operation: Operation[T]) -> T:
+async def _past_a_dead_connection(client: AsyncVideosClient, operation: Operation[T]) -> T:
     began = _now()
     try:
         return await client.perform(operation)

@@ -58,6 +58,7 @@ def test_extra_fields_are_read_in_json_and_in_uri_form(connect):
         "query": '{"api-version": "2"}',
         "timeout": {"read": 5},
         "verify": "false",
+        "requests_per_minute": "30",
     }
     with connect({**GPU, "extra": extra}).get_conn() as client:
         endpoint = client.endpoint
@@ -66,6 +67,7 @@ def test_extra_fields_are_read_in_json_and_in_uri_form(connect):
     assert endpoint.query == {"api-version": "2"}
     assert endpoint.timeout == Timeouts(read=5)
     assert endpoint.verify is False
+    assert endpoint.requests_per_minute == 30
     with connect("videos://:a-long-key@gpu/v1?model=wan&timeout=7&verify=true").get_conn() as client:
         assert client.endpoint.model == "wan"
         assert client.endpoint.timeout == Timeouts(7, 7, 7)

@@ -23,8 +23,8 @@ export AIRFLOW__CORE__LOAD_EXAMPLES := False
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint types unit readers contract-matrix fuzz fuzz-delivery system chaos test-servers test-gateway \
-  test-matrix bench bench-delivery clean
+.PHONY: help venv demo test lint types unit readers contract-matrix fuzz fuzz-delivery system chaos distributed test-servers \
+  test-gateway test-matrix bench bench-delivery bench-waiting clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -95,8 +95,16 @@ $(GATEWAY)/.installed: tests/gateway/constraints.txt
 test-matrix: $(STAMP) ## Run the unit tests on the oldest and the newest Python, and on the newest pre-release of Airflow
 	$(PY) -m tests.matrix
 
+distributed: $(STAMP) ## 100 films on PostgreSQL, Redis, Celery, two workers and two triggerers, one of each killed on the way
+	$(PY) -m tests.system.distributed
+
+bench-waiting: $(STAMP) ## What waiting costs, beside other ways to wait and in a real triggerer, and whether attention pays
+	$(PY) tests/benchmarks/bench_waiting.py
+	$(PY) tests/benchmarks/bench_attention.py
+	$(PY) -m tests.benchmarks.bench_triggerer
+
 bench: $(STAMP) ## Run the benchmarks
-	@set -e; for script in tests/benchmarks/bench_*.py; do echo "== $$script"; $(PY) $$script; done
+	@set -e; for script in tests/benchmarks/bench_*.py; do echo "== $$script"; PYTHONPATH=. $(PY) $$script; done
 
 bench-delivery: $(STAMP) ## Measure delivery beside a plain download and a plain upload, in time and memory
 	$(PY) tests/benchmarks/bench_delivery.py

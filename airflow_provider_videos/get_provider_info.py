@@ -72,6 +72,10 @@ def get_provider_info() -> dict[str, object]:
                     "verify": _field(
                         "Check certificates", "true, false, or the path of a CA bundle.", default="true"
                     ),
+                    "requests_per_minute": _field(
+                        "Requests per minute",
+                        "How many requests all waits of a triggerer may make together; any number if empty.",
+                    ),
                 },
             }
         ],

@@ -155,12 +155,16 @@ async def prepare(endpoint: Endpoint) -> None:
     await asyncio.to_thread(_tls, endpoint.verify)
 
 
-def _http_options(endpoint: Endpoint, *, keep_alive: bool) -> dict[str, Any]:
+_POOLED = httpx.Limits(max_keepalive_connections=None)
+_UNPOOLED = httpx.Limits(max_keepalive_connections=0)
+
+
+def _http_options(endpoint: Endpoint, limits: httpx.Limits) -> dict[str, Any]:
     timeout = endpoint.timeout
     return {
         "verify": _tls(endpoint.verify),
         "timeout": httpx.Timeout(timeout.read, connect=timeout.connect),
-        "limits": httpx.Limits(max_keepalive_connections=None if keep_alive else 0),
+        "limits": limits,
     }
 
 
@@ -179,8 +183,8 @@ class VideosClient:
     def __init__(self, endpoint: Endpoint, *, backoff: Backoff | None = None) -> None:
         self.endpoint = endpoint
         self._backoff = _patience(endpoint, backoff)
-        self._pooled = httpx.Client(**_http_options(endpoint, keep_alive=True))
-        self._fresh = httpx.Client(**_http_options(endpoint, keep_alive=False))
+        self._pooled = httpx.Client(**_http_options(endpoint, _POOLED))
+        self._fresh = httpx.Client(**_http_options(endpoint, _UNPOOLED))
 
     def __enter__(self) -> Self:
         return self
@@ -396,13 +400,16 @@ class AsyncVideosClient:
 
     :param endpoint: the server and how to talk to it.
     :param backoff: how patient each call is.
+    :param limits: how many connections are kept, and how long.
     """
 
-    def __init__(self, endpoint: Endpoint, *, backoff: Backoff | None = None) -> None:
+    def __init__(
+        self, endpoint: Endpoint, *, backoff: Backoff | None = None, limits: httpx.Limits = _POOLED
+    ) -> None:
         self.endpoint = endpoint
         self._backoff = _patience(endpoint, backoff)
-        self._pooled = httpx.AsyncClient(**_http_options(endpoint, keep_alive=True))
-        self._fresh = httpx.AsyncClient(**_http_options(endpoint, keep_alive=False))
+        self._pooled = httpx.AsyncClient(**_http_options(endpoint, limits))
+        self._fresh = httpx.AsyncClient(**_http_options(endpoint, _UNPOOLED))
 
     async def __aenter__(self) -> Self:
         return self

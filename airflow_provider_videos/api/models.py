@@ -166,6 +166,11 @@ class Video(_Answer):
         return self.phase in {Phase.FAILED, Phase.STOPPED}
 
     @property
+    def has_ended(self) -> bool:
+        """Whether the job is over, with or without a video."""
+        return self.phase in {Phase.SUCCEEDED, Phase.FAILED, Phase.STOPPED}
+
+    @property
     def result_url(self) -> str | None:
         """Where the file is, if the job says so. It may be signed: never to be shown or stored."""
         given = self.model_extra or {}

@@ -77,6 +77,7 @@ class Endpoint:
     :param query: further query parameters for each request to this server.
     :param timeout: how long a call may take.
     :param verify: whether TLS certificates are checked, or the path of a CA bundle to check them with.
+    :param requests_per_minute: how many requests all waits of a triggerer may make together; None for any.
     """
 
     base_url: str
@@ -90,6 +91,7 @@ class Endpoint:
     query: Mapping[str, str] = field(default_factory=lambda: _NOTHING, repr=False)
     timeout: Timeouts = field(default_factory=Timeouts)
     verify: bool | str = True
+    requests_per_minute: float | None = None
 
     def __post_init__(self) -> None:
         parts = _split(self.base_url)
@@ -273,10 +275,11 @@ class Operation(Generic[T]):
         headers = {"accept": "*/*", "accept-encoding": "identity", "user-agent": _USER_AGENT, **self.headers}
         if self.location and not endpoint.is_home_of(self.location):
             return httpx.Request(self.method, self.location, headers=headers)
-        url = self.location or endpoint.url(self.path)
+        url = httpx.URL(self.location or endpoint.url(self.path))
+        query = {**endpoint.query, **({} if self.location else self.query)}
         return httpx.Request(
             self.method,
-            httpx.URL(url).copy_merge_params({**endpoint.query, **({} if self.location else self.query)}),
+            url.copy_merge_params(query) if query else url,
             headers=headers | endpoint.credentials(),
             **self._body(),
         )

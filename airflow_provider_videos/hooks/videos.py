@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
+import math
+from contextlib import contextmanager, suppress
 from dataclasses import fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -78,6 +79,17 @@ class VideosHook(BaseHook):
 
         :raises InvalidRequest: if the connection is missing or lacks something; the message says what.
         """
+        endpoint = await self.get_async_endpoint()
+        with _naming(self.videos_conn_id):
+            await prepare(endpoint)
+        return AsyncVideosClient(endpoint)
+
+    async def get_async_endpoint(self) -> Endpoint:
+        """
+        Return what the connection says of the server, read anew.
+
+        :raises InvalidRequest: if the connection is missing or lacks something; the message says what.
+        """
         from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
         from asgiref.sync import sync_to_async
 
@@ -87,9 +99,7 @@ class VideosHook(BaseHook):
             raise self._missing() from None
         endpoint = endpoint_of(connection, await get_async_extra_dejson(connection))
         await sync_to_async(_mask)(endpoint)
-        with _naming(self.videos_conn_id):
-            await prepare(endpoint)
-        return AsyncVideosClient(endpoint)
+        return endpoint
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask the server for its models and what else it offers; that buys nothing. Say how it went."""
@@ -207,6 +217,7 @@ def endpoint_of(connection: Connection, extra: dict[str, Any]) -> Endpoint:
             query=_texts(extra, "query"),
             timeout=_timeouts(extra),
             verify=_verify(extra),
+            requests_per_minute=_pace(extra),
         )
 
 
@@ -296,6 +307,16 @@ def _timeouts(extra: dict[str, Any]) -> Timeouts:
 
 def _is_object(value: object) -> bool:
     return value in (None, "") or isinstance(value, dict) or str(value).lstrip().startswith("{")
+
+
+def _pace(extra: dict[str, Any]) -> float | None:
+    value = extra.get("requests_per_minute")
+    if value in (None, ""):
+        return None
+    with suppress(TypeError, ValueError):
+        if 0 < (pace := float(str(value))) < math.inf:
+            return pace
+    raise InvalidRequest(f"requests_per_minute must be a number above 0; got {value!r}")
 
 
 def _verify(extra: dict[str, Any]) -> bool | str:

@@ -38,6 +38,10 @@ LOST_AFTER_SECONDS = 30.0
 
 LONGEST_RETRY_AFTER = 600.0
 
+REMIND_SECONDS = 60.0  # how often trouble that lasts is told again
+
+_JITTER = 0.1
+
 
 @dataclass(slots=True)
 class Watch:
@@ -50,6 +54,7 @@ class Watch:
     :param missing: how many times in a row the server did not know the video.
     :param missing_since: when it first did not.
     :param shown: the last status that was handed out to be logged.
+    :param shown_at: when that was.
     """
 
     video_id: str
@@ -58,6 +63,7 @@ class Watch:
     missing: int = 0
     missing_since: float = 0.0
     shown: str = ""
+    shown_at: float = 0.0
 
     def record(self) -> dict[str, str | float]:
         """Return all of it as plain JSON."""
@@ -109,15 +115,16 @@ class Watch:
 
     def news(self, answer: Video | VideosError, now: float) -> str | None:
         """
-        Return a line for the task's log if an answer says something new.
+        Return a line for the task's log if an answer says something new, or has said nothing for a minute.
 
         :param answer: the video, or the error that came instead of it.
         :param now: the present time.
         """
         status = _status(answer)
-        if status == self.shown:
+        in_trouble = isinstance(answer, VideosError)
+        if status == self.shown and not (in_trouble and now >= self.shown_at + REMIND_SECONDS):
             return None
-        self.shown = status
+        self.shown, self.shown_at = status, now
         # The server's words are for the log alone: what is remembered may be stored.
         reason = f" ({answer.message})" if isinstance(answer, VideosError) else ""
         return f"Video {self.video_id}: {status}{reason}, {now - self.started_at:.0f} s waited"
@@ -166,6 +173,28 @@ def next_interval(
         return poke_interval
     interval = max(1.0, poke_interval / 2, waited) * random.uniform(2 / 3, 4 / 3)  # noqa: S311 - jitter
     return min(interval, max_wait or interval)
+
+
+def first_due(now: float, interval: float) -> float:
+    """
+    Return when a wait that begins, or goes on in another triggerer, asks first: any time within an interval.
+
+    :param now: the present time.
+    :param interval: seconds between two questions.
+    """
+    return now + interval * random.uniform(_JITTER, 1)  # noqa: S311 - jitter
+
+
+def next_due(now: float, due: float, interval: float) -> float:
+    """
+    Return when a wait asks again: an interval after the last time, more or less, so that no two stay in step.
+
+    :param now: the present time.
+    :param due: when it was to hear last; hearing late does not make the next time later.
+    :param interval: seconds between two questions.
+    """
+    jittered = interval * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - jitter
+    return max(min(due, now) + jittered, now + interval / 2)
 
 
 def obeyed(retry_after: float | None) -> float:

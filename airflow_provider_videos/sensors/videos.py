@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+import warnings
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseOperator, BaseSensorOperator, PokeReturnValue
 from airflow.sdk.configuration import conf
+from airflow.sdk.definitions.xcom_arg import PlainXComArg
 from airflow.sdk.exceptions import (
     AirflowFailException,
     AirflowSensorTimeout,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from airflow.sdk import Context
+    from airflow.triggers.base import StartTriggerArgs
 
     from airflow_provider_videos.api.models import Video, VideoDeleted
     from airflow_provider_videos.polling.watch import Watch
@@ -62,12 +65,21 @@ class VideoSensor(BaseSensorOperator):
         ``mode="reschedule"``, where nobody is there to notice. Nothing else deletes it: no retry, no clear,
         no restart of a triggerer or a worker.
     :param cancel_on_timeout: whether it is deleted when ``timeout`` has passed.
+    :param start_from_trigger: whether the wait begins in the triggerer, without a worker; for deferrable
+        sensors. Where that cannot be, as in a mapped sensor, it begins on a worker, and a warning says why.
+    :param end_from_trigger: whether a completed video ends the task in the triggerer, without a worker; for
+        deferrable sensors. Then the task returns nothing: what comes after it takes the id from where the
+        sensor did, and no asset event is made. Any other end still goes to a worker. Airflow refuses it
+        where listeners are registered; then a warning says so and the end goes to a worker.
     :param videos_conn_id: the connection to the server. (templated)
     :raises AirflowFailException: if the video failed or is lost.
     :raises AirflowSensorTimeout: if the time is up.
     """
 
     template_fields: Sequence[str] = ("video_id", "videos_conn_id")
+
+    start_from_trigger = False
+    start_trigger_args: StartTriggerArgs | None = None
 
     _task_instance: Any = None
     _watch: Watch | None = None
@@ -82,6 +94,8 @@ class VideoSensor(BaseSensorOperator):
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         cancel_on_kill: bool = False,
         cancel_on_timeout: bool = False,
+        start_from_trigger: bool = False,
+        end_from_trigger: bool = False,
         videos_conn_id: str = "videos_default",
         **kwargs: Any,
     ) -> None:
@@ -96,6 +110,9 @@ class VideoSensor(BaseSensorOperator):
         self.cancel_on_kill = cancel_on_kill
         self.cancel_on_timeout = cancel_on_timeout
         self.videos_conn_id = videos_conn_id
+        self.end_from_trigger = deferrable and end_from_trigger and not self._is_listened_to()
+        if deferrable and start_from_trigger:
+            self._start_from_trigger()
 
     def execute(self, context: Context) -> Any:
         """Look once; then wait, in the triggerer if deferrable."""
@@ -191,19 +208,75 @@ class VideoSensor(BaseSensorOperator):
         self.defer(
             trigger=VideoTrigger(
                 video_id=self.video_id,
-                videos_conn_id=self.videos_conn_id,
-                poke_interval=max(self.poke_interval, self._pause),
                 started_at=watch.started_at,
                 deadline=watch.started_at + self._patience,
-                exponential_backoff=self.exponential_backoff,
-                max_wait=self.max_wait.total_seconds() if self.max_wait else None,
-                silent_fail=self.silent_fail,
                 shown=watch.shown,
-                cancel_on_kill=self.cancel_on_kill,
+                **self._trigger_kwargs() | {"poke_interval": max(self.poke_interval, self._pause)},
             ),
             method_name="execute_complete",
             timeout=timedelta(seconds=self._patience),
         )
+
+    def _trigger_kwargs(self) -> dict[str, Any]:
+        return {
+            "videos_conn_id": self.videos_conn_id,
+            "poke_interval": self.poke_interval,
+            "exponential_backoff": self.exponential_backoff,
+            "max_wait": self.max_wait.total_seconds() if self.max_wait else None,
+            "silent_fail": self.silent_fail,
+            "cancel_on_kill": self.cancel_on_kill,
+            "timeout": self._patience,
+            "end_from_trigger": self.end_from_trigger,
+        }
+
+    def _start_from_trigger(self) -> None:
+        from airflow.triggers.base import StartTriggerArgs
+
+        video_id = self._video_id_template()
+        if video_id is None:
+            warnings.warn(
+                f"{self.task_id}: start_from_trigger needs a video_id that can be rendered in the triggerer: "
+                "the output of a task that is not mapped, or of one in the same mapped task group, or a "
+                "template with xcom_pull(..., map_indexes=ti.map_index). The wait starts on a worker.",
+                stacklevel=4,
+            )
+            return
+        self.start_from_trigger = True
+        self.start_trigger_args = StartTriggerArgs(
+            trigger_cls="airflow_provider_videos.triggers.videos.VideoTrigger",
+            trigger_kwargs={"video_id": video_id, **self._trigger_kwargs()},
+            next_method="execute_complete",
+            timeout=timedelta(seconds=self._patience),
+        )
+
+    def _video_id_template(self) -> str | None:
+        """Write the id as a template: Airflow resolves no other reference in a triggerer."""
+        given: object = self.video_id
+        group = self.get_closest_mapped_task_group()
+        if isinstance(given, str):
+            ambiguous = group and "xcom_pull" in given and "map_indexes" not in given
+            return None if ambiguous else given
+        if not isinstance(given, PlainXComArg) or not isinstance(given.operator, BaseOperator):
+            return None
+        source = given.operator
+        theirs = source.get_closest_mapped_task_group()
+        if theirs not in (None, group):
+            return None
+        index = "-1" if theirs is None else "ti.map_index"
+        pull = f"task_ids={source.task_id!r}, key={given.key!r}, map_indexes={index}"
+        return f"{{{{ ti.xcom_pull({pull}) }}}}"
+
+    def _is_listened_to(self) -> bool:
+        from airflow.listeners.listener import get_listener_manager
+
+        if not get_listener_manager().has_listeners:
+            return False
+        warnings.warn(
+            f"{self.task_id}: end_from_trigger=True is refused by Airflow where listeners are registered, "
+            "such as the OpenLineage provider's. The wait ends on a worker.",
+            stacklevel=4,
+        )
+        return True
 
     def _look(self, context: Context, watch: Watch, *, quiet: bool = False) -> Video | None:
         """Ask the server once; return the video if it is there."""

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import UTC, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from airflow.observability import stats
 from airflow.sdk import TaskInstanceState
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
 from airflow_provider_videos.api.errors import AnswerError, VideoFailed, VideoLost, VideosError
 from airflow_provider_videos.hooks.videos import VideosHook
-from airflow_provider_videos.polling.watch import Watch, cancellation, next_interval, obeyed
+from airflow_provider_videos.polling.poller import poller_of
+from airflow_provider_videos.polling.watch import Watch, cancellation, first_due, next_due, next_interval
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from datetime import datetime
 
-    from airflow_provider_videos.api.client import AsyncVideosClient
-    from airflow_provider_videos.api.models import Video, VideoDeleted
+    from airflow_provider_videos.api.models import VideoDeleted
+    from airflow_provider_videos.api.requests import Endpoint
+    from airflow_provider_videos.polling.poller import Heard, Poller
 
 # The event loop itself holds its tasks by weak references alone.
 _CANCELLING: set[asyncio.Task[None]] = set()
@@ -30,19 +36,24 @@ class VideoTrigger(BaseTrigger):
 
     The one event it fires is small and repeats no word of the server; the task that resumes asks it itself:
     ``{"video_id", "status", "error"}``, with a status of ``ended``, ``lost``, ``timeout`` or ``error``. All
-    times are absolute, in unix seconds, so that a restart of the triggerer does not shift them.
+    times are absolute, in unix seconds, so that a restart of the triggerer does not shift them; where the
+    scheduler starts the trigger, Airflow keeps the deadline.
 
     :param video_id: the video.
     :param videos_conn_id: the connection to the server.
     :param poke_interval: seconds between two questions.
-    :param started_at: when the wait began.
-    :param deadline: when it ends.
+    :param started_at: when the wait began; ``timeout`` before the deadline by default.
+    :param deadline: when it ends; Airflow's own deadline by default.
     :param exponential_backoff: whether intervals grow.
     :param max_wait: the longest interval, in seconds.
     :param silent_fail: whether errors that waiting does not cure are waited out as well.
     :param shown: the status line the task's log already has.
     :param cancel_on_kill: whether the video is deleted when a user marks the task failed.
+    :param timeout: how long the task waits in all, in seconds.
+    :param end_from_trigger: whether a completed video ends the task here, without a worker.
     """
+
+    timeout_after: datetime | None = None
 
     def __init__(
         self,
@@ -50,13 +61,15 @@ class VideoTrigger(BaseTrigger):
         video_id: str,
         videos_conn_id: str,
         poke_interval: float,
-        started_at: float,
-        deadline: float,
+        started_at: float | None = None,
+        deadline: float | None = None,
         exponential_backoff: bool = False,
         max_wait: float | None = None,
         silent_fail: bool = False,
         shown: str = "",
         cancel_on_kill: bool = False,
+        timeout: float = 0.0,
+        end_from_trigger: bool = False,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call] # Airflow's own class has no types
         self.video_id = video_id
@@ -69,6 +82,8 @@ class VideoTrigger(BaseTrigger):
         self.silent_fail = silent_fail
         self.shown = shown
         self.cancel_on_kill = cancel_on_kill
+        self.timeout = timeout
+        self.end_from_trigger = end_from_trigger
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what rebuilds this trigger; it is stored in plain text and holds nothing secret."""
@@ -85,16 +100,22 @@ class VideoTrigger(BaseTrigger):
                 "silent_fail": self.silent_fail,
                 "shown": self.shown,
                 "cancel_on_kill": self.cancel_on_kill,
+                "timeout": self.timeout,
+                "end_from_trigger": self.end_from_trigger,
             },
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and fire the one event."""
+        status, error = "ended", None
         try:
-            async with await VideosHook(self.videos_conn_id).get_async_conn() as client:
-                status, error = await self._wait(client), None
+            if not await self._is_there():
+                status = "timeout"
+            elif self.end_from_trigger:
+                yield TaskSuccessEvent()
+                return
         except VideoFailed:
-            status, error = "ended", None
+            pass  # the task that resumes asks for the reason
         except VideoLost as problem:
             status, error = "lost", str(problem)
         except VideosError as problem:
@@ -125,28 +146,65 @@ class VideoTrigger(BaseTrigger):
             answer = error
         self.log.info(cancellation(self.video_id, server, answer))
 
-    async def _wait(self, client: AsyncVideosClient) -> str:
-        watch = Watch(self.video_id, self.started_at, patient=self.silent_fail, shown=self.shown)
-        pause = 0.0
-        # The sensor asked just before it deferred, so the wait comes first.
-        while (remaining := self.deadline - time.time()) > 0:
-            await asyncio.sleep(min(max(self._interval(), pause), remaining))
-            answer = await _answer(client, self.video_id)
-            done = watch.take(answer, time.time())
-            if line := watch.news(answer, time.time()):
-                self.log.info(line)
-            if done:
-                return "ended"
-            pause = obeyed(answer.retry_after if isinstance(answer, AnswerError) else None)
-        return "timeout"
+    async def _is_there(self) -> bool:
+        """Wait for the video; False if the deadline came first."""
+        try:
+            async with (
+                asyncio.timeout(self._ends_at - time.time()) as time_left,
+                poller_of(self.videos_conn_id, self._endpoint) as poller,
+            ):
+                try:
+                    await self._ask(poller)
+                finally:
+                    stats.gauge("videos.waits", poller.waits - 1, tags={"conn_id": self.videos_conn_id})
+        except TimeoutError:
+            if not time_left.expired():
+                raise
+            return False
+        return True
 
-    def _interval(self) -> float:
+    async def _ask(self, poller: Poller) -> None:
+        clock = asyncio.get_running_loop().time
+        epoch = time.time() - clock()
+        watch = Watch(self.video_id, self._begins_at, patient=self.silent_fail, shown=self.shown)
+        now, heard_at, done = clock(), None, False
+        # The sensor asked just before it deferred; a trigger that was moved may have asked at any time.
+        due = first_due(now, self._interval(now + epoch))
+        while not done:
+            interval = self._interval(now + epoch)
+            heard = await poller.ask(self.video_id, due=due, interval=interval, heard_at=heard_at)
+            now = heard_at = clock()
+            _count(heard, self.videos_conn_id, poller.waits)
+            done = watch.take(heard.answer, now + epoch)
+            if line := watch.news(heard.answer, now + epoch):
+                self.log.info(line)
+            due = next_due(now, due, interval)
+
+    async def _endpoint(self) -> Endpoint:
+        # The first metric has Airflow read a file for a fifth of a second, in which a loop would stand still.
+        await asyncio.to_thread(stats.incr, "videos.connection_reads", tags={"conn_id": self.videos_conn_id})
+        return await VideosHook(self.videos_conn_id).get_async_endpoint()
+
+    def _interval(self, now: float) -> float:
         return next_interval(
             self.poke_interval,
-            time.time() - self.started_at,
+            now - self._begins_at,
             exponential_backoff=self.exponential_backoff,
             max_wait=self.max_wait,
         )
+
+    @cached_property
+    def _begins_at(self) -> float:
+        return self._ends_at - self.timeout if self.started_at is None else self.started_at
+
+    @cached_property
+    def _ends_at(self) -> float:
+        if self.deadline is not None:
+            return self.deadline
+        end = self.timeout_after
+        if end is None:
+            return time.time() + self.timeout
+        return (end if end.tzinfo else end.replace(tzinfo=UTC)).timestamp()
 
 
 def was_marked_failed(task_instance: Any) -> bool:
@@ -167,11 +225,20 @@ def was_marked_failed(task_instance: Any) -> bool:
     return set(states.get(task_instance.run_id, {}).values()) == {TaskInstanceState.FAILED}
 
 
-async def _answer(client: AsyncVideosClient, video_id: str) -> Video | VideosError:
-    try:
-        return await client.retrieve(video_id)
-    except VideosError as error:
-        return error
+def _count(heard: Heard, conn_id: str, waits: int) -> None:
+    """Tell Airflow's metrics what a wait has heard; the README explains each name."""
+    tags, answer = {"conn_id": conn_id}, heard.answer
+    stats.gauge("videos.waits", waits, tags=tags)
+    stats.incr("videos.polls", tags=tags)
+    if heard.listed:
+        stats.incr("videos.polls_listed", tags=tags)
+    if heard.seconds is not None:
+        stats.timing("videos.poll_duration", timedelta(seconds=heard.seconds), tags=tags)
+    if isinstance(answer, VideosError):
+        stats.incr("videos.poll_errors", tags=tags | {"error": type(answer).__name__})
+    elif answer.has_ended and answer.completed_at:
+        late = max(0.0, time.time() - answer.completed_at)
+        stats.timing("videos.notice_delay", timedelta(seconds=late), tags=tags)
 
 
 def _without_words(error: VideosError) -> str:

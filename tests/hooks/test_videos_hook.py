@@ -60,6 +60,7 @@ def test_extra_fields_are_read_in_json_and_in_uri_form(connect):
         "query": '{"api-version": "2"}',
         "timeout": {"read": 5},
         "verify": "false",
+        "requests_per_minute": "30",
     }
     with connect({**GPU, "extra": extra}).get_conn() as client:
         endpoint = client.endpoint
@@ -68,6 +69,7 @@ def test_extra_fields_are_read_in_json_and_in_uri_form(connect):
     assert endpoint.query == {"api-version": "2"}
     assert endpoint.timeout == Timeouts(read=5)
     assert endpoint.verify is False
+    assert endpoint.requests_per_minute == 30
     with connect("videos://:a-long-key@gpu/v1?model=wan&timeout=7&verify=true").get_conn() as client:
         assert client.endpoint.model == "wan"
         assert client.endpoint.timeout == Timeouts(7, 7, 7)
@@ -76,6 +78,7 @@ def test_extra_fields_are_read_in_json_and_in_uri_form(connect):
 
 def test_an_empty_form_means_the_defaults(connect):
     fields = ["model", "request_format", "seconds_type", "headers", "query", "timeout", "verify"]
+    fields += ["requests_per_minute"]
     with (
         connect({**GPU, "extra": dict.fromkeys(fields, "")}).get_conn() as given,
         connect({**GPU, "extra": dict.fromkeys(fields)}).get_conn() as null,
@@ -108,6 +111,9 @@ def test_a_server_without_keys_is_reached_when_told_so(connect):
         ({**GPU, "extra": {"timeout": "nan"}}, "timeout"),
         ({**GPU, "extra": {"verify": "/nope.pem"}}, "nope.pem"),
         ({**GPU, "extra": {"verify": 1}}, "true, false or the path"),
+        ({**GPU, "extra": {"requests_per_minute": 0}}, "a number above 0; got 0"),
+        ({**GPU, "extra": {"requests_per_minute": "many"}}, "a number above 0; got 'many'"),
+        ({**GPU, "extra": {"requests_per_minute": "inf"}}, "a number above 0"),
         ({**GPU, "extra": {"verify": __file__}}, "CA bundle"),
         ({**GPU, "extra": {"timeout": {"reed": 1}}}, "connect, read, total"),
     ],

@@ -14,7 +14,14 @@ from airflow_provider_videos.api.errors import (
     VideoLost,
 )
 from airflow_provider_videos.api.models import Video
-from airflow_provider_videos.polling.watch import LONGEST_RETRY_AFTER, Watch, next_interval, obeyed
+from airflow_provider_videos.polling.watch import (
+    LONGEST_RETRY_AFTER,
+    Watch,
+    first_due,
+    next_due,
+    next_interval,
+    obeyed,
+)
 
 NOW = 1_000_000.0
 
@@ -126,6 +133,15 @@ def test_there_is_a_line_for_each_change_and_only_for_it(watch):
     ]
 
 
+def test_trouble_that_lasts_is_told_once_a_minute(watch):
+    told = [at for at in range(0, 600, 5) if watch.news(ServerFault("boom"), NOW + at)]
+    assert told == list(range(0, 600, 60))
+
+
+def test_a_status_that_lasts_is_told_once(watch):
+    assert [bool(watch.news(video("queued"), NOW + at)) for at in (0, 100, 1000)] == [True, False, False]
+
+
 def test_what_is_remembered_repeats_no_word_of_the_server(watch):
     watch.news(ServerFault("your prompt was: a secret boat"), NOW)
     assert "boat" not in str(watch.record())
@@ -144,6 +160,27 @@ class TestInterval:
     def test_it_is_capped(self):
         assert next_interval(15, 10_000, exponential_backoff=True, max_wait=60) == 60
         assert next_interval(90, 0, max_wait=60) == 90
+
+    def test_the_first_question_comes_any_time_within_it(self):
+        moments = [first_due(NOW, 10) for _ in range(1000)]
+        assert NOW < min(moments) < NOW + 2
+        assert NOW + 9 < max(moments) <= NOW + 10
+
+    def test_the_next_ones_keep_the_pace_and_lose_the_step(self):
+        due = now = NOW
+        moments = []
+        for _ in range(1000):
+            now = due + 0.3  # it hears a little late each time
+            due = next_due(now, due, 10)
+            moments.append(due)
+        assert (moments[-1] - NOW) / 1000 == pytest.approx(10, rel=0.02)
+        assert len({round(moment % 10) for moment in moments}) > 5
+
+    def test_hearing_very_late_does_not_make_it_hurry(self):
+        assert next_due(NOW + 100, NOW, 10) == NOW + 105
+
+    def test_hearing_early_puts_the_next_one_off_for_a_whole_interval(self):
+        assert next_due(NOW, NOW + 5, 10) >= NOW + 9
 
     def test_what_the_server_asks_for_is_obeyed_within_reason(self):
         assert obeyed(None) == 0

@@ -12,7 +12,8 @@ from types import SimpleNamespace
 from typing import ClassVar
 
 import pytest
-from airflow.sdk import DAG
+from airflow.listeners.listener import get_listener_manager
+from airflow.sdk import DAG, task_group
 from airflow.sdk.exceptions import (
     AirflowFailException,
     AirflowSensorTimeout,
@@ -26,8 +27,10 @@ from airflow_provider_videos.api.client import VideosClient
 from airflow_provider_videos.api.errors import TransportError, Unauthorized
 from airflow_provider_videos.api.requests import Endpoint
 from airflow_provider_videos.emulator import Answer, Drop, Emulator, Failed, Fault, ManualClock, Stuck
+from airflow_provider_videos.operators.videos import VideoCreateOperator
 from airflow_provider_videos.polling import watch
 from airflow_provider_videos.sensors.videos import VideoSensor
+from airflow_provider_videos.triggers.videos import VideoTrigger
 
 MODES = {
     "poke": {"mode": "poke", "deferrable": False},
@@ -325,3 +328,81 @@ def test_a_try_has_its_own_limit_in_every_mode_but_the_one_of_short_tries(wait, 
 def test_cancelling_needs_a_process_that_waits():
     with pytest.raises(ValueError, match="set deferrable=True or mode='poke'"):
         VideoSensor(task_id="wait", video_id="v", mode="reschedule", deferrable=False, cancel_on_kill=True)
+
+
+class TestInTheTriggerer:
+    """What the sensor tells the scheduler at parse time; that it works is for the system tests to show."""
+
+    OPTIONS: ClassVar[dict] = {
+        "task_id": "wait",
+        "deferrable": True,
+        "start_from_trigger": True,
+        "end_from_trigger": True,
+    }
+
+    def template(self, sensor):
+        return sensor.start_trigger_args.trigger_kwargs["video_id"]
+
+    def test_it_is_off_by_default(self):
+        sensor = VideoSensor(task_id="wait", video_id="v", deferrable=True)
+        assert (sensor.start_from_trigger, sensor.end_from_trigger) == (False, False)
+        assert sensor.start_trigger_args is None
+
+    def test_it_is_for_deferrable_sensors(self):
+        sensor = VideoSensor(video_id="v", **self.OPTIONS | {"deferrable": False})
+        assert (sensor.start_from_trigger, sensor.end_from_trigger) == (False, False)
+
+    def test_the_output_of_a_task_becomes_a_template(self):
+        with DAG("waiting", schedule=None):
+            create = VideoCreateOperator(task_id="create", prompt="A boat")
+            sensor = VideoSensor(video_id=create.output, timeout=60, poke_interval=7, **self.OPTIONS)
+        assert self.template(sensor) == (
+            "{{ ti.xcom_pull(task_ids='create', key='return_value', map_indexes=-1) }}"
+        )
+        assert sensor.upstream_task_ids == {"create"}
+        assert sensor.start_trigger_args.timeout == timedelta(seconds=60)
+        kwargs = sensor.start_trigger_args.trigger_kwargs
+        assert (kwargs["poke_interval"], kwargs["timeout"], kwargs["end_from_trigger"]) == (7, 60, True)
+        assert VideoTrigger(**kwargs).serialize()[1].items() >= kwargs.items()
+
+    def test_in_a_mapped_task_group_it_names_the_map_index(self):
+        with DAG("waiting", schedule=None) as dag:
+            outside = VideoCreateOperator(task_id="outside", prompt="A boat")
+
+            @task_group
+            def film(prompt):
+                create = VideoCreateOperator(task_id="create", prompt=prompt)
+                VideoSensor(video_id=create.output, **self.OPTIONS)
+                VideoSensor(video_id=outside.output, **self.OPTIONS | {"task_id": "other"})
+
+            film.expand(prompt=["A boat", "A ship"])
+        assert "task_ids='film.create'" in self.template(dag.get_task("film.wait"))
+        assert "map_indexes=ti.map_index" in self.template(dag.get_task("film.wait"))
+        assert "map_indexes=-1" in self.template(dag.get_task("film.other"))
+
+    def test_where_it_cannot_begin_there_it_says_so(self):
+        with DAG("waiting", schedule=None) as dag:
+            many = VideoCreateOperator.partial(task_id="many").expand(prompt=["A boat"])
+            with pytest.warns(UserWarning, match="wait starts on a worker"):
+                VideoSensor(video_id=many.output, **self.OPTIONS | {"task_id": "mapped"})
+
+            @task_group
+            def film(prompt):
+                template = "{{ ti.xcom_pull('film.create') }}"
+                with pytest.warns(UserWarning, match="wait starts on a worker"):
+                    VideoSensor(video_id=template, **self.OPTIONS)
+
+            film.expand(prompt=["A boat", "A ship"])
+        assert not dag.get_task("mapped").start_from_trigger
+        assert not dag.get_task("film.wait").start_from_trigger
+
+    def test_where_listeners_are_registered_it_ends_on_a_worker_and_says_so(self):
+        manager, listener = get_listener_manager(), object()
+        manager.pm.register(listener)
+        try:
+            with pytest.warns(UserWarning, match="ends on a worker"):
+                sensor = VideoSensor(video_id="v", **self.OPTIONS)
+        finally:
+            manager.pm.unregister(listener)
+        assert not sensor.end_from_trigger
+        assert sensor.start_from_trigger

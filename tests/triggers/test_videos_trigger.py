@@ -2,9 +2,14 @@ from __future__ import annotations
 
 import json
 import time
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from airflow._shared.observability.metrics.base_stats_logger import NoStatsLogger
+from airflow.observability import stats
 from airflow.serialization.serialized_objects import BaseSerialization
+from airflow.triggers.base import TaskSuccessEvent
 
 from airflow_provider_videos.api.client import VideosClient
 from airflow_provider_videos.emulator import Answer, Failed, Fault, Stuck
@@ -20,6 +25,26 @@ PROMPT = "A very secret paper boat"
 def video_id(endpoint) -> str:
     with VideosClient(endpoint) as client:
         return client.create(PROMPT).id
+
+
+@pytest.fixture
+def metrics():
+    """What Airflow's metrics are told, by name: the values of gauges and timers, the tags of errors."""
+    told = defaultdict(list)
+
+    class Backend:
+        def incr(self, name, tags=None, **_):
+            told[name].append(tags if "error" in tags else None)
+
+        def gauge(self, name, value, **_):
+            told[name].append(value)
+
+        def timing(self, name, value, **_):
+            told[name].append(value)
+
+    stats.initialize(factory=Backend, export_legacy_names=False)
+    yield told
+    stats.initialize(factory=NoStatsLogger, export_legacy_names=False)
 
 
 def trigger(video_id: str, *, patience: float = 20, **options) -> VideoTrigger:
@@ -93,8 +118,8 @@ async def test_what_the_server_asks_for_is_waited_but_not_beyond_the_deadline(vi
     headers = {"Retry-After": "999999"}
     videos_emulator.inject(Fault(Answer(status=429, headers=headers), operation="retrieve", times=None))
     assert (await fire(trigger(video_id, patience=0.3)))["status"] == "timeout"
-    # The second is the last look, at the deadline.
-    assert videos_emulator.record.requests["retrieve"] == 2
+    # The last look, at the deadline, is the task's that resumes.
+    assert videos_emulator.record.requests["retrieve"] == 1
 
 
 async def test_intervals_grow_when_asked_to(videos_emulator, endpoint):
@@ -108,7 +133,7 @@ async def test_intervals_grow_when_asked_to(videos_emulator, endpoint):
         trigger(video_id, patience=0.5, poke_interval=0.05, started_at=long_ago, exponential_backoff=True)
     )
     assert steady > 3
-    assert videos_emulator.record.requests["retrieve"] == steady + 1
+    assert videos_emulator.record.requests["retrieve"] == steady
     await fire(
         trigger(
             video_id,
@@ -153,3 +178,43 @@ def test_what_a_release_has_stored_is_understood_by_ours(kwargs):
     """Triggers in flight are rebuilt by newer code: the arguments each release stored are kept here."""
     _, stored = VideoTrigger(**kwargs).serialize()
     assert kwargs.items() <= stored.items()
+
+
+class TestWhereTheSchedulerStartsIt:
+    def started(self, video_id, **options):
+        """As the scheduler and the triggerer make it: from arguments fixed at parse time, and a deadline."""
+        trigger = VideoTrigger(
+            video_id=video_id, videos_conn_id="videos_default", poke_interval=0.01, timeout=20, **options
+        )
+        trigger.timeout_after = datetime.now(UTC) + timedelta(seconds=20)
+        return trigger
+
+    @pytest.mark.parametrize("ends_here", [False, True])
+    async def test_only_success_ends_there(self, video_id, videos_emulator, endpoint, ends_here):
+        videos_emulator.inject(Fault(Failed()))
+        with VideosClient(endpoint) as client:
+            failed = client.create(PROMPT).id
+        videos_emulator.clock.advance(60)
+        (good,) = [event async for event in self.started(video_id, end_from_trigger=ends_here).run()]
+        (bad,) = [event async for event in self.started(failed, end_from_trigger=ends_here).run()]
+        assert isinstance(good, TaskSuccessEvent) is ends_here
+        assert not isinstance(bad, TaskSuccessEvent)
+        assert bad.payload == {"video_id": failed, "status": "ended", "error": None}
+
+    @pytest.mark.parametrize("zone", [UTC, None])
+    async def test_its_deadline_is_airflow_s(self, video_id, zone):
+        trigger = self.started(video_id)
+        trigger.timeout_after = datetime.now(UTC).replace(tzinfo=zone) + timedelta(seconds=0.1)
+        assert (await fire(trigger))["status"] == "timeout"
+
+
+async def test_metrics_tell_what_waiting_costs(video_id, videos_emulator, metrics):
+    videos_emulator.clock.advance(60)
+    videos_emulator.inject(Fault(Answer(status=500), operation="retrieve", times=1))
+    await fire(trigger(video_id))
+    assert metrics["videos.polls"] == [None, None]
+    assert metrics["videos.poll_errors"] == [{"conn_id": "videos_default", "error": "ServerFault"}]
+    assert len(metrics["videos.poll_duration"]) == 2
+    assert len(metrics["videos.notice_delay"]) == 1
+    assert metrics["videos.waits"] == [1, 1, 0]
+    assert "videos.polls_listed" not in metrics

@@ -1,0 +1,115 @@
+"""Pages of the list, where they answer more waits than asking for each video would at the same price."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from airflow_provider_videos.api.errors import AnswerError, Busy, ServerFault, VideosError
+from airflow_provider_videos.api.exchange import Cursor
+from airflow_provider_videos.api.models import Phase, Video
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+
+    from airflow_provider_videos.polling.session import Session
+
+PAGE_SIZE = 100
+
+# What reading a page costs, in questions for a single video.
+PAGE_COST = 4
+
+# Servers change and videos sink or rise: what the list was not good for is tried again.
+LOOK_AGAIN_SECONDS = 300.0
+_AFTER_TROUBLE_SECONDS = 60.0
+
+
+class Listing:
+    """
+    A connection's list, newest first, and what it is good for.
+
+    :param session: what it is read with.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._loop = asyncio.get_running_loop()
+        self._limit: int | None = PAGE_SIZE
+        self._unlisted: set[str] = set()
+        self._missing: set[str] = set()
+        self._look_again_at = 0.0
+        self._usable_at = 0.0
+
+    def pays(self, video_ids: Iterable[str]) -> bool:
+        """
+        Say whether the list is the cheaper way to hear of some videos.
+
+        :param video_ids: the videos.
+        """
+        now = self._loop.time()
+        if now >= self._look_again_at:
+            self._unlisted.clear()
+            self._look_again_at = now + LOOK_AGAIN_SECONDS
+        return now >= self._usable_at and len(set(video_ids) - self._unlisted) >= PAGE_COST
+
+    def lacks(self, video_id: str) -> bool:
+        """
+        Say whether a video was looked for in vain lately.
+
+        :param video_id: the video.
+        """
+        return video_id in self._unlisted
+
+    def give_up(self, video_id: str) -> None:
+        """
+        Stop looking for a video that the list did not answer in time; it is looked for again in a while.
+
+        :param video_id: the video.
+        """
+        self._unlisted.add(video_id)
+        self._missing.discard(video_id)
+
+    async def read(self, video_ids: Iterable[str], checked: Video | VideosError) -> AsyncIterator[Video]:
+        """
+        Yield videos as the list shows them: as many of them as can be had for less than asking for each.
+
+        :param video_ids: the videos to look for.
+        :param checked: what the server has just said of one of them.
+        """
+        missing = self._missing = set(video_ids) - self._unlisted
+        cursor = Cursor(None, self._limit, "desc")
+        unpaid = 0
+        try:
+            while len(missing) >= PAGE_COST * (unpaid + 1) and not cursor.done:
+                if self._session.gate.reason:
+                    return
+                page = cursor.take(await self._session.perform(cursor.operation()))
+                if any(_is_behind(video, checked) for video in page):
+                    self._rest(LOOK_AGAIN_SECONDS)
+                    return
+                found = [video for video in page if video.id in missing and video.phase is not Phase.UNKNOWN]
+                missing.difference_update(video.id for video in found)
+                unpaid += len(found) < PAGE_COST
+                for video in found:
+                    yield video
+        except VideosError as error:
+            self._take(error)
+            return
+        self._unlisted |= missing
+
+    def _take(self, error: VideosError) -> None:
+        if not isinstance(error, AnswerError) or isinstance(error, Busy | ServerFault):
+            self._rest(_AFTER_TROUBLE_SECONDS)
+        elif self._limit is None:
+            self._rest(LOOK_AGAIN_SECONDS)
+        else:
+            self._limit = None  # perhaps it was too large
+
+    def _rest(self, seconds: float) -> None:
+        self._usable_at = self._loop.time() + seconds
+
+
+def _is_behind(video: Video, checked: Video | VideosError) -> bool:
+    if isinstance(checked, VideosError) or video.id != checked.id:
+        return False
+    return checked.has_ended and not video.has_ended

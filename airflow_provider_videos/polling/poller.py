@@ -1,0 +1,257 @@
+"""
+One poller for all waits of a connection in an event loop.
+
+A wait asks for a video and says when it would like to hear; how it comes to hear is the poller's business.
+Where many are due, pages of the list answer them. What the list does not answer, and whatever ends a wait, is
+asked for video by video, by a few workers that live as long as there is something to ask. So a handful of
+connections serves any number of waits, and nothing outlives the last of them.
+
+The poller never logs: each answer goes to the wait that it concerns, and nothing of the poller runs in the
+context of the wait that happened to be the first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from contextlib import asynccontextmanager
+from contextvars import Context
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakKeyDictionary
+
+from airflow_provider_videos.api import requests
+from airflow_provider_videos.api.errors import VideosError
+from airflow_provider_videos.polling.listing import Listing
+from airflow_provider_videos.polling.session import CONNECTIONS, Session
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+
+    from airflow_provider_videos.api.models import Video
+    from airflow_provider_videos.polling.session import Connect
+
+_WORKERS = CONNECTIONS - 1  # one connection is the list's
+
+# How long reading the list is put off for others to come due, as a part of an interval.
+_GATHERING = 0.08
+
+
+class Heard(NamedTuple):
+    """What a wait hears."""
+
+    answer: Video | VideosError
+    """The video, or the error that came instead of it."""
+
+    listed: bool = False
+    """Whether it was read in the list."""
+
+    seconds: float | None = None
+    """How long the request took, where one was made for this wait."""
+
+
+@dataclass(slots=True, eq=False)
+class _Question:
+    video_id: str
+    due: float
+    interval: float
+    welcome: float
+    reply: asyncio.Future[Heard]
+    timer: asyncio.TimerHandle | None = None
+    in_line: bool = False
+
+    def hear(self, heard: Heard) -> None:
+        if not self.reply.done():
+            self.reply.set_result(heard)
+
+
+class Poller:
+    """
+    Ask one server about many videos. Use it through :func:`poller_of`.
+
+    :param connect: reads the connection.
+    """
+
+    def __init__(self, connect: Connect) -> None:
+        self.waits = 0
+        self._loop = asyncio.get_running_loop()
+        self._session = Session(connect)
+        self._listing = Listing(self._session)
+        self._asked: dict[str, list[_Question]] = {}
+        self._line: deque[_Question] = deque()
+        self._workers: set[asyncio.Task[None]] = set()
+        self._reader: asyncio.Task[None] | None = None
+
+    async def ask(
+        self, video_id: str, *, due: float, interval: float, heard_at: float | None = None
+    ) -> Heard:
+        """
+        Return what the server says of a video.
+
+        :param video_id: the video.
+        :param due: when to ask, by the event loop's clock. The answer may come half an interval early.
+        :param interval: about how many seconds pass between two questions of this wait.
+        :param heard_at: when it last heard.
+        """
+        welcome = 0.0 if heard_at is None else heard_at + interval / 2
+        question = _Question(video_id, due, interval, welcome, self._loop.create_future())
+        self._asked.setdefault(video_id, []).append(question)
+        self._set(question, due, self._is_due)
+        try:
+            return await question.reply
+        finally:
+            self._forget(question)
+
+    async def aclose(self) -> None:
+        """End all that is under way."""
+        tasks = {*self._workers, *filter(None, [self._reader])}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._session.aclose()
+
+    def _set(self, question: _Question, at: float, then: Callable[[_Question], None]) -> None:
+        question.timer = self._loop.call_at(at, then, question, context=Context())
+
+    def _forget(self, question: _Question) -> None:
+        if question.timer:
+            question.timer.cancel()
+        same = self._asked[question.video_id]
+        same.remove(question)
+        if not same:
+            del self._asked[question.video_id]
+
+    def _is_due(self, question: _Question) -> None:
+        if self._is_refused(question):
+            return
+        if not self._is_list_read(question):
+            self._line_up(question)
+        elif not self._session.paced:
+            self._set(question, question.due + question.interval / 2, self._is_late)
+
+    def _is_late(self, question: _Question) -> None:
+        """Wait for the list no longer, however long it takes."""
+        self._listing.give_up(question.video_id)
+        self._ask_alone(question)
+
+    def _ask_alone(self, question: _Question) -> None:
+        if not self._is_refused(question):
+            self._line_up(question)
+
+    def _is_refused(self, question: _Question) -> bool:
+        refusal = self._session.gate.refusal(self._loop.time(), question.interval)
+        if refusal:
+            question.hear(Heard(refusal))
+        return refusal is not None
+
+    def _start(self, job: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        return self._loop.create_task(job, context=Context())
+
+    # One by one.
+
+    def _line_up(self, question: _Question) -> None:
+        if question.in_line:
+            return
+        question.in_line = True
+        self._line.append(question)
+        if len(self._workers) < _WORKERS:
+            worker = self._start(self._work())
+            self._workers.add(worker)
+            worker.add_done_callback(self._workers.discard)
+
+    async def _work(self) -> None:
+        while self._line:
+            question = self._line.popleft()
+            if not question.reply.done():
+                await self._answer(question)
+
+    async def _answer(self, question: _Question) -> None:
+        try:
+            heard = await self._retrieve(question.video_id)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this wait's and no other's
+            if not question.reply.done():
+                question.reply.set_exception(error)
+            return
+        question.hear(heard)
+        if reason := self._session.gate.reason:
+            while self._line:
+                self._line.popleft().hear(Heard(reason))
+
+    async def _retrieve(self, video_id: str) -> Heard:
+        began = self._loop.time()
+        try:
+            answer: Video | VideosError = await self._session.perform(requests.retrieve(video_id))
+        except VideosError as error:
+            answer = error
+        heard = Heard(answer, seconds=self._loop.time() - began)
+        for question in self._welcoming(video_id):
+            question.hear(heard)
+        return heard
+
+    def _welcoming(self, video_id: str) -> Iterator[_Question]:
+        """The questions about a video that an answer does not come too early for."""
+        now = self._loop.time()
+        return (one for one in self._asked.get(video_id, ()) if one.welcome <= now)
+
+    # Many at once.
+
+    def _is_list_read(self, question: _Question) -> bool:
+        """Say whether the list may answer, and have it read if that pays."""
+        if self._listing.lacks(question.video_id):
+            return False
+        if self._reader is None and self._listing.pays(self._asked):
+            self._reader = self._start(self._read_list(question.interval * _GATHERING))
+        return self._reader is not None
+
+    async def _read_list(self, gathering: float) -> None:
+        await asyncio.sleep(gathering)
+        wanted = [video_id for video_id in self._asked if any(self._welcoming(video_id))]
+        try:
+            if self._listing.pays(wanted):
+                # One video is asked for itself, so that a list that is behind does not go unnoticed.
+                checked = await self._retrieve(random.choice(wanted))  # noqa: S311 - any of them
+                async for video in self._listing.read(wanted, checked.answer):
+                    self._hear_listed(video)
+        finally:
+            self._reader = None
+            self._ask_alone_what_is_due()
+
+    def _hear_listed(self, video: Video) -> None:
+        for question in self._welcoming(video.id):
+            if video.has_ended:
+                # The list is only a hint of an end: the video itself has the last word.
+                self._ask_alone(question)
+            else:
+                question.hear(Heard(video, listed=True))
+
+    def _ask_alone_what_is_due(self) -> None:
+        now = self._loop.time()
+        for question in chain.from_iterable(self._asked.values()):
+            if question.due <= now and not question.reply.done():
+                self._ask_alone(question)
+
+
+_pollers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Poller]] = WeakKeyDictionary()
+
+
+@asynccontextmanager
+async def poller_of(conn_id: str, connect: Connect) -> AsyncIterator[Poller]:
+    """
+    Join the waits of a connection in this event loop; the last one to leave ends their poller.
+
+    :param conn_id: the connection's id.
+    :param connect: reads the connection; every wait's does the same.
+    """
+    pollers = _pollers.setdefault(asyncio.get_running_loop(), {})
+    poller = pollers.get(conn_id) or pollers.setdefault(conn_id, Poller(connect))
+    poller.waits += 1
+    try:
+        yield poller
+    finally:
+        poller.waits -= 1
+        if not poller.waits:
+            del pollers[conn_id]
+            # A wait that is cancelled once more while it leaves does not keep this from being done.
+            await asyncio.shield(asyncio.create_task(poller.aclose(), context=Context()))

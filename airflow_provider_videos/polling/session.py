@@ -1,0 +1,159 @@
+"""How a poller talks to its server: one client, with the key of today, at the pace that was agreed."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import httpx
+
+from airflow_provider_videos.api.client import AsyncVideosClient, prepare
+from airflow_provider_videos.api.errors import NotConnected, TransportError, Unauthorized, VideosError
+from airflow_provider_videos.api.retry import Backoff
+from airflow_provider_videos.polling.gate import Gate
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from airflow_provider_videos.api.requests import Endpoint, Operation
+
+    Connect = Callable[[], Awaitable[Endpoint]]
+
+T = TypeVar("T")
+
+CONNECTIONS = 8
+_LIMITS = httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=90.0)
+REREAD_SECONDS = 300.0
+
+# A pooled connection may be dead without our knowing; what fails this early failed because of it.
+_DEAD_ON_ARRIVAL_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class _Open:
+    client: AsyncVideosClient
+    users: int = 0
+
+
+class Session:
+    """
+    One client for all requests of a poller, made when it is first needed.
+
+    :param connect: reads the connection.
+    """
+
+    def __init__(self, connect: Connect) -> None:
+        self.gate = Gate()
+        self._connect = connect
+        self._reading = asyncio.Lock()
+        self._read_at = 0.0
+        self._reads = 0
+        self._open: _Open | None = None
+        self._free_at = 0.0
+
+    @property
+    def paced(self) -> bool:
+        """Whether the connection limits the number of requests."""
+        return self._open is not None and self._open.client.endpoint.requests_per_minute is not None
+
+    async def perform(self, operation: Operation[T]) -> T:
+        """
+        Carry out an operation, once.
+
+        :param operation: one that reads.
+        :raises VideosError: whichever says what went wrong.
+        """
+        try:
+            value = await self._perform(operation)
+        except VideosError as error:
+            self.gate.heard(error, _now())
+            raise
+        self.gate.heard(None, _now())
+        return value
+
+    async def aclose(self) -> None:
+        """Close the client."""
+        if self._open:
+            await self._open.client.aclose()
+
+    async def _perform(self, operation: Operation[T]) -> T:
+        async with self._client() as client:
+            await self._pace(client.endpoint)
+            reads = self._reads
+            try:
+                return await _past_a_dead_connection(client, operation)
+            except Unauthorized:
+                if not await self._has_changed(client.endpoint, reads):
+                    raise
+        async with self._client() as client:
+            return await client.perform(operation)
+
+    @asynccontextmanager
+    async def _client(self) -> AsyncIterator[AsyncVideosClient]:
+        async with self._reading:
+            used = self._open or await self._adopt(await self._read())
+        if _now() >= self._read_at + REREAD_SECONDS:
+            used = await self._reread(used)
+        used.users += 1
+        try:
+            yield used.client
+        finally:
+            used.users -= 1
+            await self._let_go(used)
+
+    async def _has_changed(self, endpoint: Endpoint, reads: int) -> bool:
+        """Say whether the connection is another one by now; of many that ask at once, one reads it."""
+        async with self._reading:
+            used = self._open
+            if used and self._reads == reads:
+                used = await self._reread(used)
+            return used is not None and used.client.endpoint != endpoint
+
+    async def _reread(self, used: _Open) -> _Open:
+        try:
+            endpoint = await self._read()
+        except Exception:  # noqa: BLE001 - whatever keeps us from reading it, we have one that works
+            return used
+        return used if used.client.endpoint == endpoint else await self._adopt(endpoint)
+
+    async def _read(self) -> Endpoint:
+        self._read_at, self._reads = _now(), self._reads + 1
+        return await self._connect()
+
+    async def _adopt(self, endpoint: Endpoint) -> _Open:
+        await prepare(endpoint)
+        once = Backoff(attempts=1, total=endpoint.timeout.total)
+        client = AsyncVideosClient(endpoint, backoff=once, limits=_LIMITS)
+        before, self._open = self._open, _Open(client)
+        if before:
+            await self._let_go(before)
+        return self._open
+
+    async def _let_go(self, used: _Open) -> None:
+        if used is not self._open and not used.users:
+            await used.client.aclose()
+
+    async def _pace(self, endpoint: Endpoint) -> None:
+        if endpoint.requests_per_minute is None:
+            return
+        turn = max(self._free_at, _now())
+        self._free_at = turn + 60 / endpoint.requests_per_minute
+        await asyncio.sleep(turn - _now())
+
+
+async def _past_a_dead_connection(client: AsyncVideosClient, operation: Operation[T]) -> T:
+    began = _now()
+    try:
+        return await client.perform(operation)
+    except NotConnected:
+        raise
+    except TransportError:
+        if _now() - began > _DEAD_ON_ARRIVAL_SECONDS:
+            raise
+        return await client.perform(operation)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,7 +1,8 @@
 """
 From a prompt to a file.
 
-Buy a video, wait for it without a worker, bring it to storage, tidy up on the server.
+Prove that the destination can be written to, buy a video, wait for it without a worker, bring it to storage,
+tidy up on the server.
 
 It needs a connection ``videos_default`` to a server that speaks the Videos API.
 """
@@ -16,6 +17,7 @@ from airflow_provider_videos.operators.videos import (
     VideoCreateOperator,
     VideoDeleteOperator,
     VideoDownloadOperator,
+    VideoPreflightOperator,
 )
 from airflow_provider_videos.sensors.videos import VideoSensor
 
@@ -45,6 +47,7 @@ with DAG(
         ),
     },
 ) as dag:
+    preflight = VideoPreflightOperator(task_id="check_destination", destination="{{ params.destination }}")
     create = VideoCreateOperator(
         task_id="create_video",
         prompt="{{ params.prompt }}",
@@ -67,4 +70,4 @@ with DAG(
     )
     delete = VideoDeleteOperator(task_id="delete_video", video_id=create.output, on_unsupported="skip")
 
-    create >> wait >> download >> delete
+    preflight >> create >> wait >> download >> delete

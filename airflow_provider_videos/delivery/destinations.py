@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote
 
 from airflow_provider_videos.api.errors import InvalidRequest
 from airflow_provider_videos.delivery import filesystem, local, s3
+from airflow_provider_videos.delivery.sinks import Description
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from airflow_provider_videos.api.containers import Container
-    from airflow_provider_videos.delivery.sinks import Description, Leave, Sink, Trace
+    from airflow_provider_videos.delivery.sinks import Leave, Sink, Trace
 
 EXTENSION = "{ext}"
 """What stands for the extension in a destination's name."""
@@ -136,6 +137,19 @@ class Destination:
             stores.s3()
         elif self.scheme != _LOCAL:
             stores.filesystem(self._address)
+
+    def prove_writable(self, stores: Stores) -> None:
+        """
+        Write a few bytes where the file will be, and take them back; nobody gets to see them.
+
+        :param stores: the doors.
+        :raises DeliveryError: if that does not work; the message says why.
+        """
+        probe = replace(self, path=f"{self.path}preflight") if self.is_folder else self
+        sink = probe.sink(Description("application/octet-stream"), stores, lambda _: None)
+        with sink:
+            sink.write(b"preflight")
+            sink.flush()
 
     @property
     def _address(self) -> str:

@@ -67,6 +67,10 @@ class FilesystemFile:
         with self._as_delivery_error():
             self._file.write(chunk)
 
+    def flush(self) -> None:
+        with self._as_delivery_error():
+            self._file.flush()
+
     def commit(self) -> None:
         with self._as_delivery_error():
             self._file.close()

@@ -47,6 +47,10 @@ class LocalFile:
         with _as_delivery_error(self._path):
             self._file.write(chunk)
 
+    def flush(self) -> None:
+        with _as_delivery_error(self._path):
+            self._file.flush()
+
     def commit(self) -> None:
         with _as_delivery_error(self._path):
             self._file.flush()

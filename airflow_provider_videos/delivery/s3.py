@@ -76,6 +76,12 @@ class S3Object:
         if len(self._buffer) >= self.SMALLEST_PART * (1 + len(self._parts) // self.PARTS_PER_SIZE):
             self._send()
 
+    def flush(self) -> None:
+        if self._buffer:
+            self._send()
+        for part in self._parts:
+            part.result()
+
     def commit(self) -> None:
         if not self._parts:
             small = {**_checked(self._buffer), **self._said(), **self._guard()}

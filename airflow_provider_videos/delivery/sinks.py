@@ -62,6 +62,9 @@ class Sink(Protocol):
     def write(self, chunk: bytes) -> None:
         """Take the next bytes."""
 
+    def flush(self) -> None:
+        """Bring what was written to the store, where it still is nobody's file."""
+
     def commit(self) -> None:
         """Make what was written the file."""
 

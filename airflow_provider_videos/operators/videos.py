@@ -617,6 +617,38 @@ class VideoDownloadOperator(_VideosOperator):
         tell_collector(VideosHook(self.videos_conn_id), self._files)
 
 
+class VideoPreflightOperator(BaseOperator):
+    """
+    Prove that a destination can be written to, before a video is bought for it.
+
+    A few bytes are written where the file will be, under a name or in an upload that nobody sees, and taken
+    back; missing folders are made. A destination that ends in ``/`` is a folder.
+
+    :param destination: where the file will go, as :class:`VideoDownloadOperator` takes it. (templated)
+    :param aws_conn_id: the Amazon connection for ``s3://``; needs the extra ``amazon``. Without one boto3
+        finds credentials and endpoint by itself. (templated)
+    :raises AirflowFailException: if the destination is none.
+    :raises DeliveryError: if it cannot be written to.
+    """
+
+    template_fields: Sequence[str] = ("destination", "aws_conn_id")
+
+    def __init__(self, *, destination: str, aws_conn_id: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.destination = destination
+        self.aws_conn_id = aws_conn_id
+
+    def execute(self, context: Context) -> None:  # noqa: ARG002 - Airflow's signature
+        """Write and take back."""
+        from airflow_provider_videos.delivery.destinations import Destination, Stores
+        from airflow_provider_videos.operators.download import filesystem, s3_client
+
+        stores = Stores(s3=partial(s3_client, self.aws_conn_id), filesystem=filesystem)
+        with _never_retried(InvalidRequest):
+            Destination.parse(self.destination).prove_writable(stores)
+        self.log.info("%s can be written to", self.destination)
+
+
 class VideoDeleteOperator(_VideosOperator):
     """
     Delete a video on the server; one that is already gone is no error.

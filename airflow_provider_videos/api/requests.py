@@ -263,7 +263,10 @@ class Operation(Generic[T]):
         :param endpoint: the server it goes to.
         """
         files = {name: upload.sha256() for name, upload in self.files.items()}
-        whole = [self.name, endpoint.base_url, self.path, self.payload, files]
+        given = {**endpoint.query, **endpoint.headers}
+        # A key may be rotated between two tries.
+        visible = {name: value for name, value in given.items() if not _SECRET_NAME.search(name)}
+        whole = [self.name, endpoint.base_url, visible, self.path, self.payload, files]
         return hashlib.sha256(json.dumps(whole, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
     def request(self, endpoint: Endpoint) -> httpx.Request:

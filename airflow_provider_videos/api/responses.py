@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import time
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -35,6 +36,7 @@ _QUOTED = 500
 _READ = 10_000
 _ABOUT_THE_CALLER = {401, 403, 429}
 _SHORTEST_SECRET = 6
+_SHORTEST_ECHO = 12
 _DECODER = json.JSONDecoder()
 _MOST_OBJECTS = 20
 _MAY_HOLD_HALVES = re.compile(rb"\\u[dD]|\xed").search
@@ -328,7 +330,7 @@ def quoted(words: str, secrets: Iterable[str | None] = ()) -> str:
     for secret in secrets:
         if secret and len(secret) >= _SHORTEST_SECRET:
             for form in (secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]):
-                words = words.replace(form, "***")
+                words = words.replace(_echoed(form, words), "***")
     # The query of a URL is where its signature is.
     return re.sub(r"(https?://[^\s?\"']+)\?[^\s\"']*", r"\1?***", words)[:_QUOTED]
 
@@ -344,6 +346,13 @@ def words_of(body: bytes) -> str:
         # A success that is no video may hold a prompt or an address; its fields' names don't.
         return "JSON with " + ", ".join(content)
     return quoted(_envelope(content).message or body.decode("utf-8", "replace"))
+
+
+def _echoed(secret: str, words: str) -> str:
+    """Return the beginning of a secret that words hold: servers cut short what they repeat."""
+    absent = bisect_left(range(len(secret) + 1), 1, key=lambda length: secret[:length] not in words)
+    longest = absent - 1
+    return secret[:longest] if longest >= _SHORTEST_ECHO else secret
 
 
 def _request_id(response: httpx.Response, secrets: Iterable[str | None] = ()) -> str | None:

@@ -346,6 +346,18 @@ def test_words_are_repeated_short_and_without_secrets(words, repeated):
 
 
 @pytest.mark.parametrize(
+    ("words", "repeated"),
+    [
+        ("prompt 'A boat on a lake at...'", "prompt '***...'"),
+        ("prompt 'A boat on a ...'", "prompt '***...'"),
+        ("prompt 'A boat on a...'", "prompt 'A boat on a...'"),
+    ],
+)
+def test_a_secret_is_hidden_also_where_a_server_cuts_it_short(words, repeated):
+    assert quoted(words, ("A boat on a lake at night",)) == repeated
+
+
+@pytest.mark.parametrize(
     ("body", "words"),
     [
         (b'{"error": {"message": "expired"}}', "expired"),

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_videos.api import requests
+from airflow_provider_videos.api.requests import Endpoint
+
+HOME = {"base_url": "http://gpu-box/v1", "api_key": "sk-123456", "query": {"model": "a"}}
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ({}, True),
+        ({"api_key": "sk-rotated"}, True),
+        ({"headers": {"x-api-key": "sk-rotated"}}, True),
+        ({"base_url": "http://elsewhere/v1"}, False),
+        ({"query": {"model": "b"}}, False),
+        ({"headers": {"custom-llm-provider": "wan"}}, False),
+    ],
+)
+def test_a_fingerprint_is_of_the_request_and_the_server_but_not_of_the_key(change, same):
+    def fingerprint(**fields):
+        endpoint = Endpoint(**fields)
+        return requests.create(endpoint, "A boat").fingerprint(endpoint)
+
+    assert (fingerprint(**HOME) == fingerprint(**{**HOME, **change})) is same

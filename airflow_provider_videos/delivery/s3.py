@@ -106,7 +106,7 @@ class S3Object:
         self._in_flight.append((part, self._buffer))
 
     def _next_buffer(self) -> bytearray:
-        """Return room for a part: once enough of them are on their way, that of the oldest, when it is there."""
+        """Return room for a part: that of the oldest on its way, when it is there, once there are enough."""
         size = self.SMALLEST_PART * (1 + len(self._parts) // self.PARTS_PER_SIZE)
         if len(self._in_flight) < self.IN_FLIGHT:
             return bytearray(size)

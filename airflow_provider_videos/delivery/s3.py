@@ -49,9 +49,10 @@ class S3Object:
         self._target = {"Bucket": bucket, "Key": key}
         self._description = description
         self._leave = leave
-        self._buffer = bytearray()
+        self._buffer = bytearray(self.SMALLEST_PART)
+        self._filled = 0
         self._parts: list[Future[dict[str, Any]]] = []
-        self._in_flight: deque[Future[dict[str, Any]]] = deque()
+        self._in_flight: deque[tuple[Future[dict[str, Any]], bytearray]] = deque()
         self._upload: dict[str, str] = {}
 
     def standing(self) -> Standing | None:
@@ -72,9 +73,15 @@ class S3Object:
         return self
 
     def write(self, chunk: bytes) -> None:
-        self._buffer += chunk
-        if len(self._buffer) >= self.SMALLEST_PART * (1 + len(self._parts) // self.PARTS_PER_SIZE):
-            self._send()
+        rest = memoryview(chunk)
+        while rest:
+            step = min(len(rest), len(self._buffer) - self._filled)
+            self._buffer[self._filled : self._filled + step] = rest[:step]
+            self._filled += step
+            rest = rest[step:]
+            if self._filled == len(self._buffer):
+                self._send()
+                self._buffer, self._filled = self._next_buffer(), 0
 
     def flush(self) -> None:
         if self._buffer:
@@ -83,6 +90,7 @@ class S3Object:
             part.result()
 
     def commit(self) -> None:
+        del self._buffer[self._filled :]
         if not self._parts:
             small = {**_checked(self._buffer), **self._said(), **self._guard()}
             self._call(self._client.put_object, **small)
@@ -96,15 +104,21 @@ class S3Object:
         self._upload = {}
 
     def _send(self) -> None:
-        """Hand a part to a thread, once one is free."""
+        """Hand a part to a thread."""
         if not self._upload:
             self._begin()
-        while len(self._in_flight) >= self.IN_FLIGHT:
-            self._in_flight.popleft().result()
         part = self._threads.submit(self._send_part, len(self._parts) + 1, self._buffer)
         self._parts.append(part)
-        self._in_flight.append(part)
-        self._buffer = bytearray()
+        self._in_flight.append((part, self._buffer))
+
+    def _next_buffer(self) -> bytearray:
+        """Return room for a part: that of the oldest on its way, when it is there, once there are enough."""
+        size = self.SMALLEST_PART * (1 + len(self._parts) // self.PARTS_PER_SIZE)
+        if len(self._in_flight) < self.IN_FLIGHT:
+            return bytearray(size)
+        part, buffer = self._in_flight.popleft()
+        part.result()
+        return buffer if len(buffer) == size else bytearray(size)
 
     def _begin(self) -> None:
         upload = self._call(self._client.create_multipart_upload, ChecksumAlgorithm=_CHECKSUM, **self._said())

@@ -2,7 +2,16 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+SEED ?= 1
+FAULTS ?= 40
 SOURCES := airflow_provider_videos demo dags tests
+
+GATEWAY := .cache/litellm
+COVERAGE := .cache/coverage
+READERS := */api/responses.py,*/api/models.py,*/api/containers.py
+READER_TESTS := $(addprefix tests/api/test_,responses.py models.py containers.py errors.py)
+MUTANT_SEED ?= readers
+MUTANTS ?= 20
 
 STAMP := $(VENV)/.installed
 PY := $(abspath $(VENV))/bin/python
@@ -14,10 +23,11 @@ export AIRFLOW__CORE__LOAD_EXAMPLES := False
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint types unit system test-servers test-matrix distributed bench bench-waiting clean
+.PHONY: help venv demo test lint types unit readers contract-matrix fuzz fuzz-delivery system chaos distributed test-servers \
+  test-gateway test-matrix bench bench-delivery bench-waiting clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: $(STAMP) ## Create the virtual environment in $(VENV), unless it is up to date
 
@@ -34,7 +44,7 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP) ## Make a video in a real Airflow against the emulator (KEEP=1 leaves the UI up, PORT=8080 fixes its port)
 	$(PY) -m demo
 
-test: lint types unit system ## Everything that has to pass
+test: lint types unit readers system ## Everything that has to pass
 
 lint: $(STAMP) ## Check style and format
 	$(PY) -m ruff check .
@@ -45,14 +55,42 @@ types: $(STAMP) ## Check types
 
 unit: $(STAMP) ## Test without starting Airflow's processes
 	rm -rf $(AIRFLOW_HOME)
-	$(PY) -m pytest -m 'not system'
+	$(PY) -m pytest -m 'not system and not gateway'
 
 system: $(STAMP) ## Test with a real scheduler, triggerer, DAG processor and API server
 	$(PY) -m pytest -m system tests/system
 
+chaos: $(STAMP) ## Kill, cut off and clear a real Airflow FAULTS times, as SEED draws it, and count what was bought
+	$(PY) -m tests.chaos --seed $(SEED) --faults $(FAULTS)
+
+fuzz-delivery: $(STAMP) ## Deliver 1,000 files through random trouble (FUZZ_RUNS=n for another number)
+	FUZZ_RUNS=$${FUZZ_RUNS:-1000} $(PY) -m pytest -rP tests/delivery/test_fuzz.py
+
 test-servers: $(STAMP) ## Hold a living server to the contract: VIDEOS_BASE_URL, VIDEOS_API_KEY, VIDEOS_MODEL; buys one short video
 	@test -n "$$VIDEOS_BASE_URL" || { echo 'make: set VIDEOS_BASE_URL, such as http://gpu-box:8000/v1' >&2; exit 1; }
 	$(PY) -m pytest tests/emulator/test_contract.py
+
+readers: $(STAMP) ## Print the branch coverage of the readers and catch 20 mutants of them (MUTANT_SEED draws others, MUTANTS more)
+	@mkdir -p .cache
+	$(PY) -m coverage run --data-file=$(COVERAGE) --branch --include=$(READERS) -m pytest -q $(READER_TESTS)
+	$(PY) -m coverage report --data-file=$(COVERAGE) --show-missing --fail-under=100
+	$(PY) -m tests.api.mutants --seed $(MUTANT_SEED) --count $(MUTANTS)
+
+contract-matrix: $(STAMP) ## Show what each of the ten dialects offers, operation by operation
+	$(PY) -m pytest -q tests/emulator/test_profiles.py -k documented
+
+fuzz: $(STAMP) ## Answer the client 10,000 times with anything (FUZZ_EXAMPLES: how often)
+	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),10000) $(PY) -m pytest tests/api/test_fuzz.py
+
+test-gateway: $(STAMP) $(GATEWAY)/.installed ## Run everything through a LiteLLM proxy in an environment of its own
+	LITELLM=$(abspath $(GATEWAY))/bin/litellm $(PY) -m pytest -m gateway tests/gateway
+
+$(GATEWAY)/.installed: tests/gateway/constraints.txt
+	@echo 'make: installing LiteLLM into $(GATEWAY), about a minute and 750 MB'
+	rm -rf $(GATEWAY)
+	$(PYTHON) -m venv $(GATEWAY)
+	$(GATEWAY)/bin/python -m pip install --quiet --constraint tests/gateway/constraints.txt 'litellm[proxy]'
+	@touch $@
 
 test-matrix: $(STAMP) ## Run the unit tests on the oldest and the newest Python, and on the newest pre-release of Airflow
 	$(PY) -m tests.matrix
@@ -67,6 +105,9 @@ bench-waiting: $(STAMP) ## What waiting costs, beside other ways to wait and in 
 
 bench: $(STAMP) ## Run the benchmarks
 	@set -e; for script in tests/benchmarks/bench_*.py; do echo "== $$script"; PYTHONPATH=. $(PY) $$script; done
+
+bench-delivery: $(STAMP) ## Measure delivery beside a plain download and a plain upload, in time and memory
+	$(PY) tests/benchmarks/bench_delivery.py
 
 clean: ## Remove the virtual environment, caches and what the demo delivered
 	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache build dist demo-output

@@ -65,6 +65,6 @@ with DAG(
         destination="{{ params.destination }}",
         retries=3,
     )
-    delete = VideoDeleteOperator(task_id="delete_video", video_id=create.output)
+    delete = VideoDeleteOperator(task_id="delete_video", video_id=create.output, on_unsupported="skip")
 
     create >> wait >> download >> delete

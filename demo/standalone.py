@@ -138,7 +138,7 @@ class Airflow(Kept):
 
     def _wait_until_healthy(self, deadline: float) -> None:
         seen: set[str] = set()
-        while unhealthy := self._unhealthy():
+        while unhealthy := self.unhealthy():
             alive = {name for name in COMPONENTS if self.component_pids(name)}
             died = seen - alive
             if died or not self.running or time.monotonic() > deadline:
@@ -146,7 +146,7 @@ class Airflow(Kept):
             seen |= alive
             time.sleep(0.2)
 
-    def _unhealthy(self) -> set[str]:
+    def unhealthy(self) -> set[str]:
         try:
             health = httpx.get(f"{self.base_url}/api/v2/monitor/health", timeout=5, trust_env=False).json()
         except (httpx.TransportError, ValueError):

@@ -108,3 +108,29 @@ def _database() -> None:
 def run_dag(_database: None) -> RunDag:
     """Run a DAG in this process, as ``dag.test()`` does: real tasks, real triggers, a real database."""
     return RunDag()
+
+
+MATRIX = pytest.StashKey[dict[str, dict[str, str]]]()
+
+
+class Matrix:
+    """Collects what each operation came to on each server; shown when the tests have ended."""
+
+    def __init__(self, rows: dict[str, dict[str, str]]) -> None:
+        self.rows = rows
+
+    def __call__(self, server: str, operation: str, cell: str) -> None:
+        self.rows.setdefault(server, {})[operation] = cell
+
+
+@pytest.fixture
+def matrix(request: pytest.FixtureRequest) -> Matrix:
+    return Matrix(request.config.stash.setdefault(MATRIX, {}))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if rows := config.stash.get(MATRIX, {}):
+        from tests.emulator.client_contract import table
+
+        terminalreporter.section("what each server offers")
+        terminalreporter.write_line(table(rows))

@@ -31,7 +31,17 @@ ROOMS = {
     "sensors": {"sensors", "triggers", "hooks", "polling", "api", "airflow"},
 }
 # Lower on the list knows nothing of what stands above it.
-API = ["client", "exchange", "requests", "responses", "models", "retry", "containers", "errors"]
+API = [
+    "capabilities",
+    "client",
+    "exchange",
+    "requests",
+    "responses",
+    "models",
+    "retry",
+    "containers",
+    "errors",
+]
 
 
 def imports(path: Path) -> set[str]:
@@ -74,6 +84,63 @@ def test_no_status_word_is_compared_outside_the_models():
             if isinstance(node, ast.Compare) and path.name != "models.py":
                 constants = {child.value for child in ast.walk(node) if isinstance(child, ast.Constant)}
                 assert not constants & words, f"{path.name}:{node.lineno}"
+
+
+SERVERS = (
+    *("vllm", "omni", "sglang", "fastvideo", "aquiles", "qvac", "litellm", "tensorrt", "trtllm", "unsloth"),
+    *("new-api", "newapi", "bifrost", "llmgateway", "llm-gateway", "openrouter", "aisix", "eden", "azure"),
+    *("openai", "sora"),
+)
+
+
+def conditions(tree: ast.AST) -> list[ast.AST]:
+    """Everything that decides: comparisons, the tests of branches and loops, patterns, keys of tables."""
+    found: list[ast.AST] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare | ast.BoolOp | ast.match_case | ast.comprehension):
+            found.append(node)
+        elif isinstance(node, ast.If | ast.IfExp | ast.While | ast.Assert):
+            found.append(node.test)
+        elif isinstance(node, ast.Dict):
+            found += [key for key in node.keys if key]
+        elif isinstance(node, ast.Set):
+            found += node.elts
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            found.append(node)
+    return found
+
+
+def servers_named(source: str) -> set[str]:
+    texts = [
+        str(part.value if isinstance(part, ast.Constant) else part.id).lower()
+        for node in conditions(ast.parse(source))
+        for part in ast.walk(node)
+        if isinstance(part, ast.Constant | ast.Name)
+    ]
+    return {name for name in SERVERS if any(name in text for text in texts)}
+
+
+def test_no_condition_names_a_server():
+    places = [path for path in PACKAGE.rglob("*.py") if "emulator" not in path.parts]
+    assert len(places) > 20
+    assert {path.name: servers_named(path.read_text()) for path in places} == {
+        path.name: set() for path in places
+    }
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'if "litellm" in url: pass',
+        'x = a == "LiteLLM"',
+        'y = {"litellm": 1}[name]',
+        'z = name.startswith("litellm")',
+        "while is_litellm: pass",
+        'w = [v for v in vs if v.owner == "litellm"]',
+    ],
+)
+def test_a_condition_that_names_one_is_found(source):
+    assert servers_named(source) == {"litellm"}
 
 
 def test_parsing_a_dag_file_loads_neither_clients_nor_codecs():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 import httpx
 
-from airflow_provider_videos.api import requests
+from airflow_provider_videos.api import requests, responses
 from airflow_provider_videos.api.errors import InvalidRequest, TransportError
 from airflow_provider_videos.api.exchange import Cursor, Failure, Pause, Reply, Send, Step, exchange
 from airflow_provider_videos.api.responses import quoted
@@ -40,18 +40,36 @@ class Content(Generic[Chunks]):
     :param content_type: what the server calls it; not to be trusted.
     :param length: how many bytes it promised, where it did.
     :param chunks: the bytes, to be iterated over once.
+    :param start: which byte of the file is the first; None where a part came and did not say which.
+    :param total: how long the whole file is, where the server said so.
+    :param etag: what tells the file from any other, where the server has such a thing.
+    :param digest: the algorithm and the hexadecimal digest of the whole file, where the server sent one.
     """
 
     content_type: str | None
     length: int | None
     chunks: Chunks
+    start: int | None = 0
+    total: int | None = None
+    etag: str | None = None
+    digest: tuple[str, str] | None = None
 
 
 def _content(response: httpx.Response, chunks: Chunks) -> Content[Chunks]:
+    headers = response.headers
     # The promised length is that of the encoded body; what is handed on is decoded.
-    encoded = response.headers.get("content-encoding", "identity") != "identity"
-    length = "" if encoded else response.headers.get("content-length", "")
-    return Content(response.headers.get("content-type"), int(length) if length.isdecimal() else None, chunks)
+    encoded = headers.get("content-encoding", "identity") != "identity"
+    length = None if encoded else responses.read_length(headers)
+    start, total = responses.read_range(headers) if response.status_code == 206 else (0, length)
+    return Content(
+        headers.get("content-type"),
+        length,
+        chunks,
+        start=start,
+        total=total,
+        etag=None if encoded else responses.read_etag(headers),
+        digest=None if encoded or response.status_code == 206 else responses.read_digest(headers),
+    )
 
 
 def _broken_off(error: httpx.RequestError, video_id: str) -> TransportError:
@@ -113,6 +131,19 @@ async def _limited(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         yield chunk
         if size > _LONGEST_ANSWER:
             return
+
+
+@contextmanager
+def _patient(step: Send, endpoint: Endpoint) -> Iterator[None]:
+    """Wait longer for a file to begin than for its next piece: a gateway may fetch all of it first."""
+    if not step.streams:
+        yield
+        return
+    times = httpx.Timeout(endpoint.timeout.read, connect=endpoint.timeout.connect).as_dict()
+    step.request.extensions["timeout"] = times
+    times["read"] = max(endpoint.timeout.read, step.until - time.monotonic())
+    yield
+    times["read"] = endpoint.timeout.read
 
 
 async def prepare(endpoint: Endpoint) -> None:
@@ -306,15 +337,25 @@ class VideosClient:
 
     @contextmanager
     def download_content(
-        self, video_id: str, *, variant: str = requests.DEFAULT_VARIANT
+        self,
+        video_id: str,
+        *,
+        variant: str = requests.DEFAULT_VARIANT,
+        offset: int = 0,
+        etag: str | None = None,
     ) -> Iterator[Content[Iterator[bytes]]]:
         """
         Open a completed video's file as a stream.
 
         :param video_id: the id its purchase returned.
         :param variant: ``video``, ``thumbnail`` or ``spritesheet``.
+        :param offset: the byte to begin with. A server may send the whole file all the same, see
+            ``Content.start``.
+        :param etag: the ``Content.etag`` of the file that is gone on with; needed with an offset.
         """
-        response = self.perform(requests.download_content(video_id, variant=variant))
+        response = self.perform(
+            requests.download_content(video_id, variant=variant, offset=offset, etag=etag)
+        )
         with closing(response):
             yield _content(response, _chunks(response, video_id))
 
@@ -343,7 +384,8 @@ class VideosClient:
             return None
         http = self._fresh if step.buys else self._pooled
         try:
-            response = http.send(step.request, stream=True)
+            with _patient(step, self.endpoint):
+                response = http.send(step.request, stream=True)
             if step.streams and response.is_success:
                 return response
             with closing(response):
@@ -456,10 +498,17 @@ class AsyncVideosClient:
 
     @asynccontextmanager
     async def download_content(
-        self, video_id: str, *, variant: str = requests.DEFAULT_VARIANT
+        self,
+        video_id: str,
+        *,
+        variant: str = requests.DEFAULT_VARIANT,
+        offset: int = 0,
+        etag: str | None = None,
     ) -> AsyncIterator[Content[AsyncIterator[bytes]]]:
         """Open a completed video's file as a stream, as :meth:`VideosClient.download_content` does."""
-        response = await self.perform(requests.download_content(video_id, variant=variant))
+        response = await self.perform(
+            requests.download_content(video_id, variant=variant, offset=offset, etag=etag)
+        )
         async with aclosing(response):
             yield _content(response, _achunks(response, video_id))
 
@@ -485,7 +534,8 @@ class AsyncVideosClient:
         http = self._fresh if step.buys else self._pooled
         try:
             async with asyncio.timeout(max(0.0, step.until - time.monotonic())):
-                response = await http.send(step.request, stream=True)
+                with _patient(step, self.endpoint):
+                    response = await http.send(step.request, stream=True)
                 if step.streams and response.is_success:
                     return response
                 async with aclosing(response):

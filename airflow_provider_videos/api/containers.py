@@ -30,6 +30,8 @@ PNG = Container("PNG", "image/png", "png")
 IMAGES = frozenset({WEBP, JPEG, PNG})
 VIDEOS = frozenset({MP4, AVI, WEBM})
 
+BY_CONTENT_TYPE = {container.content_type: container for container in (*VIDEOS, *IMAGES)}
+
 ENOUGH_TO_TELL = 12
 """How many bytes :func:`sniff` needs."""
 

@@ -17,7 +17,14 @@ from urllib.parse import urljoin
 import httpx
 
 from airflow_provider_videos.api import requests, responses
-from airflow_provider_videos.api.errors import NotConnected, OutcomeUnknown, TransportError, Unreadable
+from airflow_provider_videos.api.errors import (
+    NotConnected,
+    NotSupported,
+    OutcomeUnknown,
+    TransportError,
+    Unreadable,
+)
+from airflow_provider_videos.api.models import Phase
 from airflow_provider_videos.api.retry import Backoff, Call, Event, Outcome, Verdict, judge
 
 if TYPE_CHECKING:
@@ -29,6 +36,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _MOST_REDIRECTS = 5
+_ABOUT_THE_KEY = {401, 403}
 _NOTHING_WAS_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -90,6 +98,9 @@ def exchange(operation: Operation[T], endpoint: Endpoint, backoff: Backoff) -> G
         outcome = _outcome(reply)
         verdict = judge(operation.call, outcome)
         if verdict is Verdict.GONE and operation.when_gone is not None:
+            job = yield from _job(operation, endpoint, until=started + backoff.total)
+            if job is not None and job.phase is not Phase.STOPPED:
+                raise _still_there(operation, reply)
             return operation.when_gone
         chance = random.random()  # noqa: S311 - jitter is no secret
         pause = backoff.wait(attempt, time.monotonic() - started, outcome.retry_after, chance)
@@ -100,27 +111,64 @@ def exchange(operation: Operation[T], endpoint: Endpoint, backoff: Backoff) -> G
 
 
 def _answer(operation: Operation[T], endpoint: Endpoint, *, until: float) -> Generator[Step, Reply, Reply]:
-    """Send a request and follow where content is said to be."""
+    """Send a request and follow where content is said to be: in a redirect, or in the job."""
     buys, streams = operation.call is Call.BUY, operation.streams
     reply = yield Send(operation.request(endpoint), buys=buys, streams=streams, until=until)
+    elsewhere = _redirected(operation, reply)
+    if operation.streams and elsewhere is None and _is_missing(operation, reply):
+        elsewhere = yield from _named(operation, endpoint, until=until)
     for _ in range(_MOST_REDIRECTS):
-        elsewhere = _redirected(operation, reply)
         if elsewhere is None:
             break
         reply = yield Send(elsewhere.request(endpoint), buys=buys, streams=streams, until=until)
+        elsewhere = _redirected(operation, reply)
     return reply
+
+
+def _is_missing(operation: Operation[T], reply: Reply) -> bool:
+    if not isinstance(reply, httpx.Response) or reply.is_success or reply.status_code in _ABOUT_THE_KEY:
+        return False
+    return judge(operation.call, responses.outcome_of(reply)) is Verdict.RAISE
+
+
+def _job(
+    operation: Operation[Any], endpoint: Endpoint, *, until: float
+) -> Generator[Step, Reply, Video | None]:
+    """Ask for the job behind an operation; None if it has none, or the server does not tell."""
+    if operation.job is None:
+        return None
+    reply = yield Send(operation.job.request(endpoint), buys=False, streams=False, until=until)
+    try:
+        return operation.job.read(reply) if isinstance(reply, httpx.Response) and reply.is_success else None
+    except Unreadable:
+        return None
+
+
+def _named(
+    operation: Operation[T], endpoint: Endpoint, *, until: float
+) -> Generator[Step, Reply, Operation[T] | None]:
+    """Look into the job for the address of its file."""
+    video = yield from _job(operation, endpoint, until=until)
+    # The address of a job that is not done may be a preview's.
+    if video is None or video.phase is not Phase.SUCCEEDED or not video.result_url:
+        return None
+    return _elsewhere(operation, endpoint.base_url, video.result_url)
 
 
 def _redirected(operation: Operation[T], reply: Reply) -> Operation[T] | None:
     # Only content may live elsewhere; any other redirect is a wrong base URL or a login page.
-    if not operation.streams or not isinstance(reply, httpx.Response):
+    if not operation.streams or not isinstance(reply, httpx.Response) or not reply.has_redirect_location:
         return None
+    return _elsewhere(operation, str(reply.request.url), reply.headers["location"])
+
+
+def _elsewhere(operation: Operation[T], base: str, location: str) -> Operation[T] | None:
     try:
-        location = urljoin(str(reply.request.url), reply.headers.get("location", ""))
-        safe = reply.has_redirect_location and httpx.URL(location).scheme in {"http", "https"}
+        address = urljoin(base, location)
+        safe = httpx.URL(address).scheme in {"http", "https"}
     except (httpx.InvalidURL, ValueError):
         return None
-    return replace(operation, location=location) if safe else None
+    return replace(operation, location=address) if safe else None
 
 
 def _value(operation: Operation[T], reply: Reply) -> T | None:
@@ -144,15 +192,29 @@ def _outcome(reply: Reply) -> Outcome:
 
 def _error(operation: Operation[Any], endpoint: Endpoint, reply: Reply, verdict: Verdict) -> Exception:
     if isinstance(reply, httpx.Response):
-        secrets = (endpoint.api_key, (operation.payload or {}).get("prompt"))
+        secrets = (*endpoint.secrets(), (operation.payload or {}).get("prompt"))
         error = responses.error_of(
-            reply, operation=operation.name, video_id=operation.video_id, secrets=secrets
+            reply,
+            operation=operation.name,
+            video_id=operation.video_id,
+            secrets=secrets,
+            at_home=endpoint.is_home_of(str(reply.request.url)),
         )
         return _unknown(operation, str(error)) if verdict is Verdict.UNKNOWN else error
     if verdict is Verdict.UNKNOWN:
         return _unknown(operation, _reason(reply))
     kind = NotConnected if isinstance(reply, _NOTHING_WAS_SENT) else TransportError
     return kind(f"{operation.name}: no answer from the server: {_reason(reply)}", video_id=operation.video_id)
+
+
+def _still_there(operation: Operation[Any], reply: Reply) -> NotSupported:
+    status = reply.status_code if isinstance(reply, httpx.Response) else None
+    return NotSupported(
+        f"{operation.name}: the server answered {status} and still has the video: it does not support "
+        f"{operation.name}, or one of its replicas does not know the others' videos",
+        video_id=operation.video_id,
+        status_code=status,
+    )
 
 
 def _reason(reply: Reply) -> str:

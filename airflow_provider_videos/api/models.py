@@ -90,6 +90,14 @@ def _flag(value: object) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
+def _first(value: object) -> object:
+    return value[0] if isinstance(value, list) and value else None
+
+
+def _address(value: object) -> str | None:
+    return _text(value.get("url") if isinstance(value, dict) else value)
+
+
 _Text: TypeAlias = Annotated[str | None, BeforeValidator(_text)]
 _Number: TypeAlias = Annotated[int | float | None, BeforeValidator(_number)]
 _Time: TypeAlias = Annotated[int | float | None, BeforeValidator(_time)]
@@ -162,6 +170,13 @@ class Video(_Answer):
     def has_ended(self) -> bool:
         """Whether the job is over, with or without a video."""
         return self.phase is Phase.SUCCEEDED or self.has_failed
+
+    @property
+    def result_url(self) -> str | None:
+        """Where the file is, if the job says so. It may be signed: never to be shown or stored."""
+        given = self.model_extra or {}
+        lists = (given.get(name) for name in ("urls", "unsigned_urls", "content", "videos"))
+        return next(filter(None, map(_address, (given.get("url"), *map(_first, lists)))), None)
 
     def contract(self) -> dict[str, Any]:
         """Return the contract's fields as a plain dict, for XCom: no unknown field, and so no URL."""

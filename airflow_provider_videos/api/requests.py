@@ -38,6 +38,9 @@ SecondsType = Literal["string", "integer"]
 
 _CHUNK = 1024 * 1024
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+# A short value of another name, such as a provider or an API version, is left legible in logs.
+_SECRET_NAME = re.compile(r"auth|cookie|cred|key|pass|secret|session|sig|token", re.IGNORECASE)
+_LIKE_A_KEY = 16
 _USER_AGENT = f"airflow-provider-videos/{__version__}"
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -49,7 +52,8 @@ class Timeouts:
 
     :param connect: until a connection is made.
     :param read: between two pieces of an answer, and for each piece of a request.
-    :param total: for all attempts and waits of a call together; a download's body is not counted.
+    :param total: for all attempts and waits of a call together; a download's body is not counted, and has as
+        long to begin.
     """
 
     connect: float = 10.0
@@ -115,6 +119,13 @@ class Endpoint:
         """Return the headers that belong to this server alone."""
         key = {self.auth_header: f"{self.auth_scheme} {self.api_key}".strip()} if self.api_key else {}
         return {**key, **self.headers}
+
+    def secrets(self) -> set[str]:
+        """Return what must never be repeated: the key, and headers and query values that may hold another."""
+        given = {*self.headers.items(), *self.query.items()}
+        hidden = [value for name, value in given if _SECRET_NAME.search(name) or len(value) >= _LIKE_A_KEY]
+        # A key may stand behind a word such as Bearer.
+        return {*hidden, *(value.split()[-1] for value in hidden if value), self.api_key or ""} - {""}
 
     def is_home_of(self, url: str) -> bool:
         """Say whether an address is on this server, which alone may see our credentials."""
@@ -217,12 +228,14 @@ class Operation(Generic[T]):
     :param read: turns the answer into a value.
     :param video_id: the video it is about.
     :param query: query parameters.
+    :param headers: headers of this request alone.
     :param payload: the fields of the body.
     :param files: the file parts of the body.
     :param as_json: whether the body is JSON; else it is multipart.
     :param rescue: finds the value in an answer that is not a success, or None.
     :param when_gone: the value where the server says that the video no longer exists.
     :param streams: whether the body of a success is left to be streamed.
+    :param job: asks for the job, which knows whether a file is elsewhere and whether a video is really gone.
     :param location: where a redirect has led.
     """
 
@@ -233,12 +246,14 @@ class Operation(Generic[T]):
     read: Callable[[httpx.Response], T]
     video_id: str | None = None
     query: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    headers: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     payload: Mapping[str, Any] | None = field(default=None, repr=False)
     files: Mapping[str, Upload] = field(default_factory=dict, repr=False)
     as_json: bool = True
     rescue: Callable[[httpx.Response], T | None] | None = None
     when_gone: T | None = None
     streams: bool = False
+    job: Operation[Video] | None = None
     location: str | None = field(default=None, repr=False)
 
     def fingerprint(self, endpoint: Endpoint) -> str:
@@ -257,7 +272,7 @@ class Operation(Generic[T]):
 
         :param endpoint: the server it goes to.
         """
-        headers = {"accept": "*/*", "accept-encoding": "identity", "user-agent": _USER_AGENT}
+        headers = {"accept": "*/*", "accept-encoding": "identity", "user-agent": _USER_AGENT, **self.headers}
         if self.location and not endpoint.is_home_of(self.location):
             return httpx.Request(self.method, self.location, headers=headers)
         url = httpx.URL(self.location or endpoint.url(self.path))
@@ -284,7 +299,8 @@ def _as_text(value: object) -> str:
 
 
 def _part(upload: Upload) -> tuple[str, BinaryIO, str]:
-    return upload.filename, upload.stream(), upload.content_type
+    # A name of bytes that are no text is text with half characters in Python.
+    return upload.filename.encode("utf-8", "replace").decode(), upload.stream(), upload.content_type
 
 
 def create(
@@ -435,6 +451,8 @@ def delete(video_id: str) -> Operation[VideoDeleted]:
         # What servers say of a delete differs too much to be read; any success is one.
         read=lambda _: VideoDeleted(id=video_id, deleted=True),
         when_gone=VideoDeleted(id=video_id, deleted=False),
+        # A 404 is also the answer of a server that has no such operation.
+        job=retrieve(video_id),
     )
 
 
@@ -454,19 +472,33 @@ def list_page(*, after: str | None, limit: int | None, order: str | None) -> Ope
 DEFAULT_VARIANT = "video"
 
 
-def download_content(video_id: str, *, variant: str = DEFAULT_VARIANT) -> Operation[httpx.Response]:
-    """Build ``GET /videos/{id}/content``."""
+def download_content(
+    video_id: str, *, variant: str = DEFAULT_VARIANT, offset: int = 0, etag: str | None = None
+) -> Operation[httpx.Response]:
+    """Build ``GET /videos/{id}/content``, from an offset on if the file is still the same."""
     return Operation(
-        name="download",
+        name="download" if variant == DEFAULT_VARIANT else f"download of the {variant}",
         call=Call.READ,
         method="GET",
         path=f"{_video_path(video_id)}/content",
         video_id=video_id,
         # Named only when it is not the default: one server answers 404 to its own default.
         query={} if variant == DEFAULT_VARIANT else {"variant": variant},
-        read=lambda response: response,
+        headers={"range": f"bytes={offset}-", "if-range": etag} if offset and etag else {},
+        read=_as_it_is,
         streams=True,
+        # What a job names is the video; a thumbnail is not looked for there.
+        job=retrieve(video_id) if variant == DEFAULT_VARIANT else None,
     )
+
+
+def probe(method: str, path: str) -> Operation[httpx.Response]:
+    """Build a request whose answer is looked at whatever it is: see :mod:`.capabilities`."""
+    return Operation(name="probe", call=Call.READ, method=method, path=path, read=_as_it_is, rescue=_as_it_is)
+
+
+def _as_it_is(response: httpx.Response) -> httpx.Response:
+    return response
 
 
 def list_models() -> Operation[list[str]]:
@@ -481,9 +513,13 @@ def _video_path(video_id: str) -> str:
 
 
 def _checked_id(given: str) -> str:
-    if not isinstance(given, str) or given.strip(". ") == "":
+    if not isinstance(given, str) or given.strip(". ") == "" or not _is_whole(given):
         raise InvalidRequest(f"video_id must be the id a server gave to a video; got {given!r}")
     return given
+
+
+def _is_whole(text: str) -> bool:
+    return text.encode("utf-8", "ignore").decode() == text
 
 
 def _checked_prompt(prompt: str) -> str:
@@ -508,4 +544,21 @@ def _merged(payload: Mapping[str, Any], extra_body: Mapping[str, Any] | None) ->
     if not isinstance(extra_body or {}, Mapping):
         raise InvalidRequest(f"extra_body must be a dict of fields; got a {type(extra_body).__name__}")
     given = {name: value for name, value in payload.items() if value not in (None, "", [])}
-    return given | {name: value for name, value in (extra_body or {}).items() if value is not None}
+    return _sendable(given | {name: value for name, value in (extra_body or {}).items() if value is not None})
+
+
+def _sendable(fields: dict[str, Any]) -> dict[str, Any]:
+    try:
+        json.dumps(fields, allow_nan=False, ensure_ascii=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidRequest(
+            f"a field of the request is nothing that JSON can carry: {_kind_of(error)}"
+        ) from None
+    if not all(isinstance(name, str) for name in fields):
+        raise InvalidRequest("the names of extra_body's fields must be texts")
+    return fields
+
+
+def _kind_of(error: Exception) -> str:
+    # What an encoding error quotes is a part of the prompt.
+    return "half a character" if isinstance(error, UnicodeError) else str(error)

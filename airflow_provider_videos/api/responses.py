@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import time
@@ -24,7 +25,7 @@ from airflow_provider_videos.api.models import Character, Video, VideoPage
 from airflow_provider_videos.api.retry import Event, Outcome, http_date, parse_retry_after
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping
 
     import httpx
 
@@ -34,9 +35,30 @@ _QUOTED = 500
 _READ = 10_000
 _ABOUT_THE_CALLER = {401, 403, 429}
 _SHORTEST_SECRET = 6
+_DECODER = json.JSONDecoder()
+_MOST_OBJECTS = 20
 _MAY_HOLD_HALVES = re.compile(rb"\\u[dD]|\xed").search
 _GONE_CODES = {"task_not_exist"}
-_NEED_NO_VIDEO = {"create", "list", "list models"}
+_ALWAYS_THERE = {"create", "list models"}
+# Operations that many servers lack, by what else a 404 may mean.
+_OFTEN_ABSENT = {
+    **dict.fromkeys(("list", "create character"), "the base URL does not end in /v1"),
+    **dict.fromkeys(("remix", "edit", "extend", "get character"), "does not know the id"),
+}
+# What web frameworks say of a path they have no route for.
+_NO_ROUTE = re.compile(
+    r"(404 )?(page |path |route |endpoint )?not found\W*|no explanation|invalid url\b.*|cannot [A-Z]+ /.*",
+    re.IGNORECASE,
+)
+_LENGTH = re.compile(r"\d{1,18}", re.ASCII)
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)", re.ASCII)
+_STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e]*"')
+_DIGESTS = (
+    ("repr-digest", r"\bsha-256=:([^:]*):", "sha256", 32),
+    ("digest", r"\bsha-256=([^,\s]*)", "sha256", 32),
+    ("content-md5", r"(\S+)", "md5", 16),
+    ("x-goog-hash", r"\bmd5=([^,\s]*)", "md5", 16),
+)
 
 
 def read_video(response: httpx.Response) -> Video:
@@ -54,7 +76,7 @@ def find_failed_video(response: httpx.Response, video_id: str) -> Video | None:
     Find a failed job in an answer that is not a success.
 
     Some servers answer the GET of a failed job with an error status and the video as its body, or as text
-    inside ``error.message``. An error envelope with an id and a status of its own is no such video.
+    somewhere inside ``error.message``. An error envelope with an id and a status of its own is no such video.
 
     :param response: the answer, its body read.
     :param video_id: the video that was asked for.
@@ -62,7 +84,7 @@ def find_failed_video(response: httpx.Response, video_id: str) -> Video | None:
     if response.status_code in _ABOUT_THE_CALLER:
         return None
     body = _content(response)
-    for found in (body, _try_json(_envelope(body).message)):
+    for found in (body, *_objects_in(_envelope(body).message)):
         video = _parsed(Video, found)
         if video and video.has_failed and (video.id == video_id or found.get("object") == "video"):
             return video
@@ -87,6 +109,40 @@ def read_model_names(response: httpx.Response) -> list[str]:
     return [str(item["id"]) for item in items if isinstance(item, dict) and "id" in item]
 
 
+def read_length(headers: Mapping[str, str]) -> int | None:
+    """Return how many bytes an answer promises, where it does."""
+    length = headers.get("content-length", "")
+    return int(length) if _LENGTH.fullmatch(length) else None
+
+
+def read_range(headers: Mapping[str, str]) -> tuple[int | None, int | None]:
+    """Return which byte of a file is the first of a part, and how long the file is, where a part says so."""
+    match = _CONTENT_RANGE.fullmatch(headers.get("content-range", "").strip())
+    if not match:
+        return None, None
+    first, total = match.groups()
+    return int(first), None if total == "*" else int(total)
+
+
+def read_etag(headers: Mapping[str, str]) -> str | None:
+    """Return the tag of the file, if it stands for the very bytes: a weak one does not."""
+    etag = headers.get("etag", "").strip()
+    return etag if _STRONG_ETAG.fullmatch(etag) else None
+
+
+def read_digest(headers: Mapping[str, str]) -> tuple[str, str] | None:
+    """Return the algorithm and the hexadecimal digest of a whole file, where the server sends one."""
+    for header, pattern, algorithm, size in _DIGESTS:
+        match = re.search(pattern, headers.get(header, ""), re.IGNORECASE)
+        try:
+            digest = base64.b64decode(match[1], validate=True) if match else b""
+        except ValueError:
+            continue
+        if len(digest) == size:
+            return algorithm, digest.hex()
+    return None
+
+
 def outcome_of(response: httpx.Response) -> Outcome:
     """Say what the retry table needs to know of an answer that is not a success."""
     envelope = _envelope(_content(response))
@@ -100,7 +156,12 @@ def outcome_of(response: httpx.Response) -> Outcome:
 
 
 def error_of(
-    response: httpx.Response, *, operation: str, video_id: str | None, secrets: Iterable[str | None]
+    response: httpx.Response,
+    *,
+    operation: str,
+    video_id: str | None,
+    secrets: Iterable[str | None],
+    at_home: bool = True,
 ) -> AnswerError:
     """
     Turn an answer that is not a success into the error that says so, with the server's own words.
@@ -109,12 +170,13 @@ def error_of(
     :param operation: the operation's name.
     :param video_id: the video it was about.
     :param secrets: texts that must not be repeated, should the server have echoed them.
+    :param at_home: whether it came from the server itself, not from where the server sent us.
     """
     outcome = outcome_of(response)
-    kind, advice = _kind(outcome, operation)
     secrets = tuple(secrets)
     envelope = _envelope(_content(response))
     words = envelope.message or _text(response).strip() or "no explanation"
+    kind, advice = _kind(outcome, operation, words) if at_home else _kind_abroad(outcome)
     if envelope.param:
         words += f" (parameter {envelope.param})"
     message = f"{operation}: the server answered {response.status_code}: {quoted(words, secrets)}"
@@ -123,7 +185,7 @@ def error_of(
         video_id=video_id,
         status_code=response.status_code,
         code=outcome.code and quoted(outcome.code, secrets),
-        request_id=response.headers.get("x-request-id"),
+        request_id=_request_id(response, secrets),
         retry_after=outcome.retry_after,
     )
 
@@ -131,21 +193,35 @@ def error_of(
 _NO_SERVICE = "does the base URL end in /v1, and does the service still offer the Videos API?"
 
 
-def _kind(outcome: Outcome, operation: str) -> tuple[type[AnswerError], str]:
+def _kind_abroad(outcome: Outcome) -> tuple[type[AnswerError], str]:
+    kind = Busy if outcome.refused_for_now else ServerFault if outcome.server_failed else Refused
+    return kind, "it is where the server says that the file is, and such an address may have expired"
+
+
+def _kind(outcome: Outcome, operation: str, words: str) -> tuple[type[AnswerError], str]:
     status = outcome.status_code
     no_such_place = status in (404, 410) or outcome.code in _GONE_CODES
+    no_such_route = no_such_place and operation in _OFTEN_ABSENT and _is_a_router_s(words)
+    unsupported = f"this server does not support {operation}"
     cases: list[tuple[bool, type[AnswerError], str]] = [
         (outcome.account_is_empty, QuotaExhausted, "the account has no quota left; retrying does not help"),
         (outcome.refused_for_now, Busy, ""),
         (status in (401, 403), Unauthorized, "check the key in the connection's password field"),
-        (no_such_place and operation in _NEED_NO_VIDEO, NotFound, _NO_SERVICE),
+        (no_such_route, NotSupported, f"{unsupported}, or {_OFTEN_ABSENT.get(operation)}"),
+        (no_such_place and operation in _ALWAYS_THERE, NotFound, _NO_SERVICE),
         (no_such_place, NotFound, ""),
-        (status in (405, 501), NotSupported, f"this server does not support {operation}"),
+        (status in (405, 501), NotSupported, unsupported),
         (outcome.server_failed, ServerFault, ""),
         (status < 400, Refused, "the server redirects; put the address it redirects to into the connection"),
         (outcome.code == "model_not_found", Refused, _NO_SERVICE),
     ]
     return next(((kind, advice) for applies, kind, advice in cases if applies), (Refused, ""))
+
+
+def _is_a_router_s(words: str) -> bool:
+    """Say whether words are a web framework's own, perhaps inside what a gateway makes of them."""
+    inner = (_envelope(found).message for found in _objects_in(words))
+    return any(map(_NO_ROUTE.fullmatch, (words, *inner)))
 
 
 class _Envelope(NamedTuple):
@@ -172,7 +248,7 @@ def _words(value: object) -> str:
         return value
     if isinstance(value, list):
         return "; ".join(filter(None, map(_complaint, value)))
-    return json.dumps(value) if value else ""
+    return json.dumps(value) if value and not isinstance(value, bool) else ""
 
 
 def _complaint(item: object) -> str:
@@ -217,6 +293,20 @@ def _try_json(text: str | bytes) -> Any:
         return None
 
 
+def _objects_in(text: str) -> Iterator[dict[str, Any]]:
+    """Find the JSON objects inside a text, as a gateway wraps what it was told."""
+    at = text.find("{")
+    for _ in range(_MOST_OBJECTS):
+        if at < 0:
+            return
+        try:
+            found, end = _DECODER.raw_decode(text, at)
+            yield _storable(found)
+        except (ValueError, RecursionError):
+            end = at + 1
+        at = text.find("{", end)
+
+
 def _storable(value: Any) -> Any:
     """Replace what JSON can carry and no database can store: halves of characters."""
     if isinstance(value, str):
@@ -256,6 +346,10 @@ def words_of(body: bytes) -> str:
     return quoted(_envelope(content).message or body.decode("utf-8", "replace"))
 
 
+def _request_id(response: httpx.Response, secrets: Iterable[str | None] = ()) -> str | None:
+    return quoted(response.headers.get("x-request-id", ""), secrets) or None
+
+
 def _unreadable(response: httpx.Response, expected: str) -> Any:
     # The body is described, not quoted: a success may hold a prompt or a signed URL.
     kind = response.headers.get("content-type", "no content type")
@@ -263,5 +357,5 @@ def _unreadable(response: httpx.Response, expected: str) -> Any:
         f"the server answered {response.status_code}, but not with {expected}: "
         f"{len(response.content)} bytes of {quoted(kind)}",
         status_code=response.status_code,
-        request_id=response.headers.get("x-request-id"),
+        request_id=_request_id(response),
     )

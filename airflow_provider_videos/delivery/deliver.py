@@ -1,86 +1,269 @@
-"""From a stream of bytes to a file that is whole, checked and hashed in one pass, or an error and no file."""
+"""From a server to where a file is wanted: whole, checked and hashed in one pass, or an error and no file."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from airflow_provider_videos.api.containers import ENOUGH_TO_TELL, Container, sniff
-from airflow_provider_videos.api.errors import DeliveryError
+from airflow_provider_videos.api.containers import BY_CONTENT_TYPE, ENOUGH_TO_TELL, Container, sniff
+from airflow_provider_videos.api.errors import AnswerError, DeliveryError, TransportError, VideoFailed
+from airflow_provider_videos.api.models import Problem
+from airflow_provider_videos.api.requests import DEFAULT_VARIANT
 from airflow_provider_videos.api.responses import quoted, words_of
+from airflow_provider_videos.delivery.destinations import discard
+from airflow_provider_videos.delivery.order import NoSuchVariant
+from airflow_provider_videos.delivery.patience import PATIENT, Clock, Patience
+from airflow_provider_videos.delivery.progress import Progress
+from airflow_provider_videos.delivery.sinks import Description
+from airflow_provider_videos.delivery.source import StartOver, Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterator
 
-    from mypy_boto3_s3 import S3Client
-
-    from airflow_provider_videos.api.client import Content
-    from airflow_provider_videos.delivery.destinations import Destination
-    from airflow_provider_videos.delivery.sinks import Sink
+    from airflow_provider_videos.api.client import VideosClient
+    from airflow_provider_videos.api.models import Video
+    from airflow_provider_videos.api.retry import Backoff
+    from airflow_provider_videos.delivery.destinations import Destination, Stores
+    from airflow_provider_videos.delivery.order import Order
+    from airflow_provider_videos.delivery.patience import Log
+    from airflow_provider_videos.delivery.record import Record
+    from airflow_provider_videos.delivery.sinks import Sink, Standing
 
 _ENOUGH_TO_QUOTE = 4096
+_NO_SUCH_VARIANT = {400, 404, 405, 422, 501}
 
 
-@dataclass(frozen=True, slots=True)
+class Expired(DeliveryError):  # noqa: N818 - an error is named after what happened
+    """The server no longer hands the file out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """
     What was delivered.
 
-    :param uri: where it is.
-    :param container: the file's format.
-    :param size_bytes: its length.
-    :param sha256: its SHA-256, in hexadecimal.
-    """
-
-    uri: str
-    container: Container
-    size_bytes: int
-    sha256: str
-
-
-def deliver(
-    video_id: str,
-    content: Content[Iterator[bytes]],
-    destination: Destination,
-    s3_client: Callable[[], S3Client],
-) -> Receipt:
-    """
-    Bring a file to where it is wanted.
-
     :param video_id: the video it belongs to.
-    :param content: the file on its way.
-    :param destination: where it is wanted.
-    :param s3_client: makes a boto3 client, where one is needed.
-    :raises DeliveryError: if what comes is no video or image, or not all of it, or cannot be written; nothing
-        is left behind.
+    :param variant: which of its files it is.
+    :param uri: where it is.
+    :param size_bytes: its length.
+    :param sha256: its SHA-256, in hexadecimal; None if it stood there already and another task brought it.
+    :param content_type: its media type, told by its first bytes.
     """
-    head = _read(content.chunks, ENOUGH_TO_TELL)
-    container = sniff(head)
-    if container is None:
-        head += _read(content.chunks, _ENOUGH_TO_QUOTE)
-        kind = quoted(content.content_type or "no content type")
-        raise DeliveryError(
-            f"the server did not send a video or an image but {kind}: {words_of(head)!r}", video_id=video_id
+
+    video_id: str
+    variant: str
+    uri: str
+    size_bytes: int
+    sha256: str | None
+    content_type: str
+
+
+class Courier:
+    """
+    Delivers the files of one video.
+
+    :param client: the server.
+    :param video: what the server says of the video; None if it did not.
+    :param stores: the doors to where files go.
+    :param record: what the task remembers.
+    :param log: the task's log.
+    :param backoff: how much trouble in a row is put up with.
+    :param clock: the time.
+    """
+
+    def __init__(
+        self,
+        client: VideosClient,
+        video: Video | None,
+        stores: Stores,
+        record: Record,
+        log: Log,
+        *,
+        backoff: Backoff | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._client = client
+        self._video = video
+        self._stores = stores
+        self._record = record
+        self._log = log
+        self._backoff = backoff or PATIENT
+        self._clock = clock or Clock()
+        self._has_delivered = False
+
+    def tidy(self) -> None:
+        """Take back what an earlier try has left behind because it was killed."""
+        for trace in self._record.unfinished:
+            self._log.info("An earlier try was killed; discarding what it has left: %s", trace)
+            discard(trace, self._stores)
+        self._record.tidied()
+
+    def deliver(self, order: Order) -> Receipt:
+        """
+        Bring a file to where it is wanted.
+
+        :param order: which, and where to.
+        :raises NoSuchVariant: if the server does not have it.
+        :raises VideosError: if it cannot be had, or what comes is no video or image, or not all of it, or it
+            cannot be written; nothing is left behind.
+        """
+        receipt = self._delivered_before(order) or self._bring_whole(order)
+        self._has_delivered = True
+        return receipt
+
+    def _delivered_before(self, order: Order) -> Receipt | None:
+        """Find the file that an earlier try has delivered, if it still stands there."""
+        known = self._record.file(order.variant)
+        if known is None or order.if_exists == "overwrite":
+            return None
+        receipt = Receipt(**{name: known[name] for name in known if name != "version"})
+        container = BY_CONTENT_TYPE[receipt.content_type]
+        target = order.target(container)
+        if (receipt.video_id, receipt.uri) != (order.video_id, target.uri):
+            return None
+        standing = self._sink(order, target, container).standing()
+        if standing is None or (standing.size_bytes, standing.version) != (
+            receipt.size_bytes,
+            known["version"],
+        ):
+            return None
+        self._log.info("%s stands there as an earlier try has delivered it", receipt.uri)
+        return receipt
+
+    def _bring_whole(self, order: Order) -> Receipt:
+        patience = Patience(self._backoff, self._clock, self._log)
+        came = ""
+        while True:
+            try:
+                return self._bring(order, patience)
+            except StartOver as why:
+                if why.came == came:
+                    raise  # the same again: the server has nothing better
+                came = why.came
+                patience.bear(why)
+            except AnswerError as error:
+                if order.variant == DEFAULT_VARIANT or error.status_code not in _NO_SUCH_VARIANT:
+                    raise
+                raise NoSuchVariant(f"the server has no {order.variant}: {error}") from error
+
+    def _bring(self, order: Order, patience: Patience) -> Receipt:
+        stream = Stream(
+            order.video_id,
+            lambda offset, etag: self._client.download_content(
+                order.video_id, variant=order.variant, offset=offset, etag=etag
+            ),
+            patience,
+            lambda error: self._check(order, error),
         )
-    target = destination.file_for(video_id, container)
-    with target.sink(container, s3_client) as sink:
-        size, sha256 = _pour(head, content.chunks, sink)
-        if content.length is not None and size != content.length:
-            raise DeliveryError(f"{content.length} bytes were promised and {size} came", video_id=video_id)
-        sink.commit()
-    return Receipt(target.uri, container, size, sha256)
+        with closing(stream.chunks()) as chunks:
+            head = _read(chunks, ENOUGH_TO_TELL)
+            container = sniff(head) or _no_video(order, head, chunks, stream.content_type)
+            order.check_format(container)
+            order.check_size(stream.tally.total)
+            target = order.target(container)
+            sink = self._sink(order, target, container)
+            standing = sink.standing()
+            if standing and self._may_stay(order, target, standing, stream.tally.total):
+                return _receipt(order, target, container, standing.size_bytes)
+            self._pour(order, head, chunks, stream, sink)
+        receipt = _receipt(order, target, container, stream.tally.size, stream.tally.sha256.hexdigest())
+        self._remember(receipt, sink)
+        return receipt
+
+    def _may_stay(self, order: Order, target: Destination, standing: Standing, size: int | None) -> bool:
+        """Decide what becomes of a file that stands where this one is wanted."""
+        if order.if_exists == "fail":
+            raise DeliveryError(
+                f"{target.uri} exists already; remove it, or set if_exists to skip or overwrite",
+                video_id=order.video_id,
+            )
+        stays = order.if_exists == "skip" and order.is_met_by(standing, size, order.labels(self._video))
+        if stays:
+            self._log.info("%s stands there already, with this video's id and size", target.uri)
+        else:
+            self._log.info("%s exists and is being replaced", target.uri)
+        return stays
+
+    def _pour(self, order: Order, head: bytes, chunks: Iterator[bytes], stream: Stream, sink: Sink) -> None:
+        progress, tally = Progress(self._clock, self._log), stream.tally
+        with sink:
+            sink.write(head)
+            for chunk in chunks:
+                sink.write(chunk)
+                progress.at(tally.size, tally.total)
+            order.check_size(tally.size)
+            sink.commit()
+
+    def _remember(self, receipt: Receipt, sink: Sink) -> None:
+        standing = sink.standing()
+        if standing:  # or somebody has taken it away by now
+            self._record.delivered(receipt.variant, {**asdict(receipt), "version": standing.version})
+
+    def _sink(self, order: Order, target: Destination, container: Container) -> Sink:
+        description = Description(
+            container.content_type, order.labels(self._video), replace=order.if_exists != "fail"
+        )
+        return target.sink(description, self._stores, self._record.leave)
+
+    def _check(self, order: Order, error: AnswerError) -> None:
+        """Raise where waiting is no use: the server said that it does not hand the file out now."""
+        if self._has_delivered and error.status_code in _NO_SUCH_VARIANT:
+            raise error  # the video is ready, so what the server does not have it will not get
+        try:
+            self._video = self._client.retrieve(order.video_id)
+        except (AnswerError, TransportError):
+            return
+        if self._video.has_failed:
+            problem = self._video.error or Problem()
+            raise VideoFailed(
+                f"there is no file: the server says that the video is {self._video.status}: "
+                f"{problem.message or error.message}",
+                video_id=order.video_id,
+                code=problem.code,
+            )
+        expired = self._video.expires_at
+        if expired is not None and expired <= self._clock.now():
+            raise Expired(
+                f"the file expired at {moment(expired)}, and the server does not hand it out any more: "
+                f"{error.message}",
+                video_id=order.video_id,
+            )
 
 
-def _pour(head: bytes, chunks: Iterable[bytes], sink: Sink) -> tuple[int, str]:
-    """Write all bytes; return how many there were, and their hash."""
-    sink.write(head)
-    size, digest = len(head), hashlib.sha256(head)
-    for chunk in chunks:
-        sink.write(chunk)
-        size += len(chunk)
-        digest.update(chunk)
-    return size, digest.hexdigest()
+def moment(seconds: float) -> str:
+    """
+    Write a time as people read it.
+
+    :param seconds: unix seconds.
+    """
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (OverflowError, ValueError, OSError):
+        return f"{seconds:.0f} (unix seconds)"
+
+
+def _receipt(
+    order: Order, target: Destination, container: Container, size: int, sha256: str | None = None
+) -> Receipt:
+    return Receipt(
+        video_id=order.video_id,
+        variant=order.variant,
+        uri=target.uri,
+        size_bytes=size,
+        sha256=sha256,
+        content_type=container.content_type,
+    )
+
+
+def _no_video(order: Order, head: bytes, chunks: Iterator[bytes], kind: str | None) -> Container:
+    head += _read(chunks, _ENOUGH_TO_QUOTE)
+    raise DeliveryError(
+        f"the server did not send a video or an image but {quoted(kind or 'no content type')}: "
+        f"{words_of(head)!r}",
+        video_id=order.video_id,
+    )
 
 
 def _read(chunks: Iterator[bytes], enough: int) -> bytes:

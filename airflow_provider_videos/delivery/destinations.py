@@ -3,24 +3,43 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from airflow_provider_videos.api.errors import InvalidRequest
-from airflow_provider_videos.delivery.sinks import LocalFile, S3Object
+from airflow_provider_videos.delivery import filesystem, local, s3
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from fsspec import AbstractFileSystem
     from mypy_boto3_s3 import S3Client
 
     from airflow_provider_videos.api.containers import Container
-    from airflow_provider_videos.delivery.sinks import Sink
+    from airflow_provider_videos.delivery.sinks import Description, Leave, Sink, Trace
 
+EXTENSION = "{ext}"
+"""What stands for the extension in a destination's name."""
+
+_LOCAL, _S3 = "file", "s3"
+_NO_STORES = {"http", "https", "ftp"}
 _LONGEST_NAME = 180
-_EXPECTED = "destination must be a path, file:///path or s3://bucket/key"
+_EXPECTED = "destination must be a path, file:///path, s3://bucket/key or another store's URI"
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """
+    The doors to where files go; each is opened when it is needed.
+
+    :param s3: makes a boto3 client.
+    :param filesystem: makes a URI's fsspec filesystem and says what the path in it is.
+    """
+
+    s3: Callable[[], S3Client]
+    filesystem: Callable[[str], tuple[AbstractFileSystem, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +47,13 @@ class Destination:
     """
     A place for a file.
 
-    :param bucket: the S3 bucket; None for a file on this machine.
+    :param scheme: ``file`` is this machine, ``s3`` the bucket in ``host``, anything else fsspec's.
+    :param host: what stands between the scheme and the path.
     :param path: the object's key, or the file's absolute path.
     """
 
-    bucket: str | None
+    scheme: str
+    host: str
     path: str
 
     @classmethod
@@ -40,7 +61,7 @@ class Destination:
         """
         Read a destination as a user writes it.
 
-        :param destination: a path, a ``file://`` or an ``s3://bucket/key`` URI.
+        :param destination: a path, a ``file://``, an ``s3://bucket/key`` or another store's URI.
         :raises InvalidRequest: if it is none of these.
         """
         if not isinstance(destination, str):
@@ -49,11 +70,11 @@ class Destination:
         if not separator:
             return cls._local(destination)
         host, _, path = rest.partition("/")
-        if scheme == "file" and host in {"", "localhost"}:
+        if scheme == _LOCAL and host in {"", "localhost"}:
             return cls._local("/" + unquote(path))
-        if scheme == "s3" and host:
+        if scheme not in {_LOCAL, *_NO_STORES} and scheme.isidentifier() and (host or path):
             # Everything behind the bucket is the key, whatever it means in other URLs.
-            return cls(host, path)
+            return cls(scheme, host, path)
         raise InvalidRequest(f"{_EXPECTED}; got a {scheme[:20]}:// address")
 
     @classmethod
@@ -63,34 +84,77 @@ class Destination:
         whole = Path(path).absolute()
         if whole.is_dir() and not path.endswith("/"):
             raise InvalidRequest(f"destination {path} is a folder: end it with / to put a file into it")
-        return cls(None, str(whole) + ("/" if path.endswith("/") else ""))
+        return cls(_LOCAL, "", str(whole) + ("/" if path.endswith("/") else ""))
 
-    def file_for(self, video_id: str, container: Container) -> Destination:
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a place for files rather than a file."""
+        return self.path.endswith("/") or not self.path
+
+    def file_for(self, video_id: str, container: Container, variant: str = "") -> Destination:
         """
         Return the file's own address: a folder gets a name made of the video's id.
 
         :param video_id: the video.
-        :param container: the file's format.
+        :param container: the file's format, which decides its extension.
+        :param variant: goes into a name that is made, where one video has several files.
         """
-        if not self.path.endswith("/") and self.path:
-            return self
-        return Destination(self.bucket, f"{self.path}{_safe_name(video_id)}.{container.extension}")
+        if not self.is_folder:
+            return replace(self, path=self.path.replace(EXTENSION, container.extension))
+        middle = f".{_safe_name(variant)}" if variant else ""
+        return replace(self, path=f"{self.path}{_safe_name(video_id)}{middle}.{container.extension}")
 
     @property
     def uri(self) -> str:
-        """The address as a URI."""
-        return Path(self.path).as_uri() if self.bucket is None else f"s3://{self.bucket}/{self.path}"
+        """The address as a URI, without the connection that may stand before the host."""
+        if self.scheme == _LOCAL:
+            return Path(self.path).as_uri()
+        return f"{self.scheme}://{self.host.rpartition('@')[2]}/{self.path}"
 
-    def sink(self, container: Container, s3_client: Callable[[], S3Client]) -> Sink:
+    def sink(self, description: Description, stores: Stores, leave: Leave) -> Sink:
         """
         Return what writes the file.
 
-        :param container: the file's format.
-        :param s3_client: makes a boto3 client, where one is needed.
+        :param description: what a store is told of the file.
+        :param stores: the doors.
+        :param leave: is told what a killed process would leave behind.
         """
-        if self.bucket is None:
-            return LocalFile(Path(self.path))
-        return S3Object(s3_client(), self.bucket, self.path, container.content_type)
+        if self.scheme == _LOCAL:
+            return local.LocalFile(Path(self.path), leave)
+        if self.scheme == _S3:
+            return s3.S3Object(stores.s3(), self.host, self.path, description, leave)
+        opened, path = stores.filesystem(self._address)
+        return filesystem.FilesystemFile(opened, path, self._address, leave)
+
+    def reach(self, stores: Stores) -> None:
+        """
+        Open the door to the store, so that one that is locked is found before anything is downloaded.
+
+        :param stores: the doors.
+        """
+        if self.scheme == _S3:
+            stores.s3()
+        elif self.scheme != _LOCAL:
+            stores.filesystem(self._address)
+
+    @property
+    def _address(self) -> str:
+        return f"{self.scheme}://{self.host}/{self.path}"
+
+
+def discard(trace: Trace, stores: Stores) -> None:
+    """
+    Take back what a killed process has left behind.
+
+    :param trace: what its sink left.
+    :param stores: the doors.
+    """
+    if "UploadId" in trace:
+        s3.discard(stores.s3(), trace)
+    elif "uri" in trace:
+        filesystem.discard(stores.filesystem(trace["uri"])[0], trace)
+    else:
+        local.discard(trace)
 
 
 def _safe_name(video_id: str) -> str:

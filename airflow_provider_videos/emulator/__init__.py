@@ -13,6 +13,7 @@ from airflow_provider_videos.emulator.clock import Clock, ManualClock
 from airflow_provider_videos.emulator.faults import (
     AddHeaders,
     Answer,
+    Corrupt,
     Cut,
     Drop,
     Expires,
@@ -25,14 +26,17 @@ from airflow_provider_videos.emulator.faults import (
     Stall,
     Stuck,
 )
+from airflow_provider_videos.emulator.profiles import PROFILES, Profile
 
 if TYPE_CHECKING:
     from airflow_provider_videos.emulator.server import Emulator
 
 __all__ = [
+    "PROFILES",
     "AddHeaders",
     "Answer",
     "Clock",
+    "Corrupt",
     "Cut",
     "Drop",
     "Emulator",
@@ -44,6 +48,7 @@ __all__ = [
     "Lost",
     "ManualClock",
     "Moderated",
+    "Profile",
     "Stall",
     "Stuck",
 ]

@@ -10,6 +10,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+from airflow_provider_videos.emulator.profiles import PROFILES
+
 if TYPE_CHECKING:
     from airflow_provider_videos.emulator import Emulator
 
@@ -25,6 +27,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--api-key", default="test-key", help="the key to ask for (%(default)s)")
     parser.add_argument("--job-seconds", type=float, default=6.0, help="the most a job takes (%(default)s)")
     parser.add_argument("--clock-offset", type=float, default=0.0, help="seconds its clock is ahead of ours")
+    parser.add_argument(
+        "--profile", choices=PROFILES, default="openai", help="whose dialect it speaks (%(default)s)"
+    )
     parser.add_argument("--seed", type=int, help="the same seed gives the same ids, again and again")
     parser.add_argument("--log-level", choices=LEVELS, default="warning", help="info logs each request")
     return parser.parse_args()
@@ -33,7 +38,7 @@ def _arguments() -> argparse.Namespace:
 def _greeting(emulator: Emulator) -> str:
     return (
         f"base URL  {emulator.base_url}\n"
-        f"API key   {emulator.api_key}\n"
+        f"API key   {emulator.api_key or 'none: it asks for no key'}\n"
         f"export AIRFLOW_CONN_VIDEOS_DEFAULT={shlex.quote(emulator.airflow_connection)}\n"
     )
 
@@ -46,6 +51,7 @@ def _build(arguments: argparse.Namespace) -> Emulator:
         seed=arguments.seed,
         clock=Clock(arguments.clock_offset),
         job_seconds=arguments.job_seconds,
+        profile=arguments.profile,
         host=arguments.host,
         port=arguments.port,
     )

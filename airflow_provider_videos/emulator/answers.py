@@ -6,11 +6,13 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_videos.emulator.jobs import Status
+from airflow_provider_videos.emulator.profiles import wrap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_provider_videos.emulator.jobs import Job, Page
+    from airflow_provider_videos.emulator.profiles import Profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,30 +24,52 @@ class Character:
     created_at: int
 
 
-def video(job: Job, now: float) -> dict[str, Any]:
+def video(job: Job, now: float, profile: Profile) -> dict[str, Any]:
     """A job, as of now."""
     status = job.status(now)
     completed = status is Status.COMPLETED
-    return {
+    length, in_words = profile.seconds
+    whole = {
         "id": job.id,
         "object": "video",
         "model": job.model,
-        "status": status.value,
-        "progress": job.progress(now),
+        "status": profile.words.get(status.value, status.value),
+        "progress": profile.progress(job.progress(now)),
         "created_at": int(job.created),
         "completed_at": int(job.finished) if completed else None,
         "expires_at": int(job.finished) + int(job.fate.lifetime) if completed else None,
         "prompt": job.prompt,
         "size": job.size,
-        "seconds": str(job.seconds),
+        length: in_words(job.seconds),
         "remixed_from_video_id": job.remixed_from,
-        "error": asdict(job.fate.error) if job.fate.error and status is Status.FAILED else None,
+        "error": profile.error(job.fate.error) if job.fate.error and status is Status.FAILED else None,
+        **profile.fixed,
     }
+    return {name: value for name, value in whole.items() if name not in profile.dropped}
 
 
-def page(listed: Page, now: float) -> dict[str, Any]:
+def wrapped(drawn: dict[str, Any], profile: Profile, model: str = "") -> dict[str, Any]:
+    """A video with its id as the client of a gateway sees it."""
+    return {**drawn, "id": wrap(drawn["id"], model)} if profile.wraps_ids else drawn
+
+
+def with_result(drawn: dict[str, Any], profile: Profile, url: str) -> dict[str, Any]:
+    """A video that names its file."""
+    places = {
+        "url": url,
+        "urls": [url],
+        "unsigned_urls": [url],
+        "content": [{"type": "video", "url": url, "mime_type": "video/mp4"}],
+        "videos": [{"url": url}],
+    }
+    return {**drawn, profile.result_in: places[profile.result_in]} if profile.result_in else drawn
+
+
+def page(listed: Page, now: float, profile: Profile) -> dict[str, Any]:
     """A stretch of the list."""
-    data = [video(job, now) for job in listed.jobs]
+    data = [video(job, now, profile) for job in listed.jobs]
+    if not profile.list.pages:
+        return {"object": "list", "data": data}
     return {
         "object": "list",
         "data": data,
@@ -53,11 +77,6 @@ def page(listed: Page, now: float) -> dict[str, Any]:
         "last_id": data[-1]["id"] if data else None,
         "has_more": listed.has_more,
     }
-
-
-def deleted(identity: str) -> dict[str, Any]:
-    """The receipt for a deletion."""
-    return {"id": identity, "deleted": True, "object": "video.deleted"}
 
 
 def character(figure: Character) -> dict[str, Any]:

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from secrets import compare_digest
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse
 
 from airflow_provider_videos.emulator import fields
 from airflow_provider_videos.emulator.control import Control
-from airflow_provider_videos.emulator.errors import CODES, ContractError
+from airflow_provider_videos.emulator.errors import ContractError
 from airflow_provider_videos.emulator.faults import ON_THE_WIRE, Aim, WireEffect
-from airflow_provider_videos.emulator.operations import Operations
+from airflow_provider_videos.emulator.operations import FILES, Operations
 from airflow_provider_videos.emulator.record import Exchange, safe_headers, safe_query
 from airflow_provider_videos.emulator.trouble import Answering, Line, troubled
 
@@ -47,7 +48,7 @@ def _route(method: str, path: str, handler: Callable[..., Awaitable[Response]]) 
 
 def _routes(state: State) -> list[Route]:
     at, control = Operations(state), Control(state)
-    return [
+    routes = [
         _route("GET", "/v1/videos/{video_id}", at.retrieve),
         _route("GET", "/v1/videos/{video_id}/content", at.content),
         _route("GET", "/v1/videos", at.list),
@@ -59,6 +60,7 @@ def _routes(state: State) -> list[Route]:
         _route("POST", "/v1/videos/characters", at.create_character),
         _route("GET", "/v1/videos/characters/{character_id}", at.retrieve_character),
         _route("GET", "/v1/models", at.models),
+        _route("GET", f"{FILES}{{name}}", at.file),
         _route("GET", f"{CONTROL}faults", control.faults),
         _route("POST", f"{CONTROL}faults", control.inject),
         _route("DELETE", f"{CONTROL}faults", control.clear),
@@ -67,6 +69,8 @@ def _routes(state: State) -> list[Route]:
         _route("POST", f"{CONTROL}clock", control.clock),
         _route("POST", f"{CONTROL}restart", control.restart),
     ]
+    head = [_route("HEAD", "/v1/videos/{video_id}/content", at.content)] if state.profile.head else []
+    return [route for route in routes + head if route.name not in state.profile.absent]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ class Application:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        found = self._find(scope["method"], scope["path"])
+        found = self._find(scope["method"], scope["raw_path"].decode("latin-1").partition("?")[0])
         request = Request(scope, receive)
         if scope["path"].startswith(CONTROL):
             await (await self._respond(request, found))(scope, receive, send)
@@ -109,7 +113,9 @@ class Application:
         for route in self._table:
             if match := route.pattern.fullmatch(path):
                 if route.method == method:
-                    return Found(route, match.groupdict(), [method])
+                    # Taken apart before it is decoded: an id may hold a slash.
+                    given = {name: unquote(value) for name, value in match.groupdict().items()}
+                    return Found(route, given, [method])
                 allowed.append(route.method)
         return Found(None, {}, allowed)
 
@@ -157,19 +163,39 @@ class Application:
             if request.url.path.startswith("/v1/"):
                 self._check_key(request)
             if found.route is None:
-                raise _nowhere(request, found.allowed)
+                return self._nowhere(request, found.allowed)
             return await found.route.handler(request, **found.parameters)
         except ContractError as error:
-            headers = {"allow": ", ".join(found.allowed)} if error.status == 405 else None
-            return JSONResponse(error.body, error.status, headers)
+            return self._drawn(error)
+
+    def _drawn(self, error: ContractError) -> Response:
+        draw = error.envelope or self._state.profile.envelope
+        body = draw(error.status, error.message, error.param, error.code)
+        kind = PlainTextResponse if isinstance(body, str) else JSONResponse
+        return kind(body, error.status, dict(error.headers))
 
     def _check_key(self, request: Request) -> None:
-        key = self._state.api_key
+        key, profile = self._state.api_key, self._state.profile
         given = request.headers.get("authorization", "")
         if key is None or compare_digest(given.encode("latin-1"), f"Bearer {key}".encode()):
             return
-        message = "Incorrect API key provided." if given else "You didn't provide an API key."
-        raise ContractError(401, message, code=CODES[401])
+        raise (profile.wrong_key if given else profile.no_key).error()
+
+    def _nowhere(self, request: Request, allowed: list[str]) -> Response:
+        profile, path = self._state.profile, request.url.path
+        if path.endswith("/") and profile.trailing_slash == 307:
+            return RedirectResponse(path.rstrip("/"), 307)
+        where = f"{request.method} {path}"
+        status, message, code = 404, f"Invalid URL ({where})", "unknown_url"
+        headers = {}
+        if path.endswith("/"):
+            status = profile.trailing_slash
+        elif allowed and profile.wrong_method == 405:
+            status, message, code = 405, f"Not allowed to {where}.", "method_not_allowed"
+            headers = {"allow": ", ".join(allowed)}
+        return self._drawn(
+            ContractError(status, message, code=code, envelope=profile.no_route, headers=headers)
+        )
 
     def _recording(self, send: Send, exchange: Exchange) -> Send:
         async def send_recorded(message: Message) -> None:
@@ -196,10 +222,3 @@ async def _prompt(request: Request) -> str:
     except ContractError:
         return ""
     return given if isinstance(given, str) else ""
-
-
-def _nowhere(request: Request, allowed: list[str]) -> ContractError:
-    where = f"{request.method} {request.url.path}"
-    if allowed:
-        return ContractError(405, f"Not allowed to {where}.", code="method_not_allowed")
-    return ContractError(404, f"Invalid URL ({where})", code="unknown_url")

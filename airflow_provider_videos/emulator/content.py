@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 BLOCK = 1 << 20
 FTYP = b"\x00\x00\x00\x20ftypisom\x00\x00\x02\x00isomiso2avc1mp41"
-MDAT_HEADER = 16
+MOOV = b"\x00\x00\x00\x08moov"
 SINGLE_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
@@ -80,7 +80,7 @@ def _noise() -> bytes:
 @dataclass(frozen=True, slots=True)
 class SyntheticVideo:
     """
-    A file of any size with an MP4's first bytes, made up as it is sent: `ftyp`, then one giant `mdat`.
+    A file of any size with an MP4's boxes, made up as it is sent: `ftyp`, an empty `moov`, one giant `mdat`.
 
     Each mebibyte begins with its own number, so that a piece in the wrong place is noticed.
 
@@ -108,8 +108,8 @@ class SyntheticVideo:
     def _block(self, number: int) -> bytes:
         head = number.to_bytes(8)
         if number == 0:
-            mdat = (1).to_bytes(4) + b"mdat" + (self.size - len(FTYP)).to_bytes(8)
-            head = FTYP + mdat
+            before = FTYP + MOOV
+            head = before + (1).to_bytes(4) + b"mdat" + (self.size - len(before)).to_bytes(8)
         return head + _noise()[len(head) :]
 
 
@@ -136,13 +136,21 @@ def asked_range(headers: Mapping[str, str], content: Content) -> tuple[int, int]
     return start, stop
 
 
-def serve(headers: Mapping[str, str], content: Content) -> Response:
+def serve(
+    headers: Mapping[str, str], content: Content, *, ranges: bool = True, content_type: str | None = None
+) -> Response:
     """
     A file as an answer: 200, 206 or 416.
 
     :param headers: the request's.
     :param content: the file.
+    :param ranges: whether parts of it are served.
+    :param content_type: what it is called, rightly or wrongly; by default the file's own.
     """
+    kind = content_type or content.content_type
+    if not ranges:
+        length = {"content-length": str(content.size)}
+        return StreamingResponse(_each(content.chunks(0, content.size)), 200, length, media_type=kind)
     common = {"accept-ranges": "bytes", "etag": content.etag}
     try:
         part = asked_range(headers, content)
@@ -154,7 +162,7 @@ def serve(headers: Mapping[str, str], content: Content) -> Response:
     if part:
         common["content-range"] = f"bytes {start}-{stop - 1}/{content.size}"
     stream = _each(content.chunks(start, stop))
-    return StreamingResponse(stream, 206 if part else 200, common, media_type=content.content_type)
+    return StreamingResponse(stream, 206 if part else 200, common, media_type=kind)
 
 
 async def _each(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 CODES = {401: "invalid_api_key", 429: "rate_limit_exceeded"}
@@ -29,16 +32,29 @@ class ContractError(Exception):
     :param message: what a person reads.
     :param param: the request's field at fault.
     :param code: what a program reads.
+    :param envelope: draws the body, where that is not the server's usual way.
+    :param headers: further headers of the answer.
     """
 
     def __init__(
-        self, status: int, message: str, *, param: str | None = None, code: str | None = None
+        self,
+        status: int,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        envelope: Callable[..., Any] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
-        self.body = envelope(status, message, param, code)
+        self.message = message
+        self.param = param
+        self.code = code
+        self.envelope = envelope
+        self.headers = headers or {}
 
 
-def not_found(what: str, identity: str) -> ContractError:
+def not_found(what: str, identity: str, status: int = 404, code: str | None = None) -> ContractError:
     """The answer to an id that names nothing here."""
-    return ContractError(404, f"{what} with id '{identity}' not found.")
+    return ContractError(status, f"{what} with id '{identity}' not found.", code=code)

@@ -97,7 +97,17 @@ class Stall:
         _check_amount("after_bytes", self.after_bytes or 0)
 
 
-WireEffect = Answer | AddHeaders | Latency | Drop | Cut | Stall
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Corrupt:
+    """A byte of the answer's body is another; everything else is as it should be."""
+
+    at_byte: int = 0
+
+    def __post_init__(self) -> None:
+        _check_amount("at_byte", self.at_byte)
+
+
+WireEffect = Answer | AddHeaders | Latency | Drop | Cut | Stall | Corrupt
 
 # --- In a job's life --------------------------------------------------------------------------------------
 
@@ -180,6 +190,7 @@ KINDS: dict[str, type[WireEffect | JobEffect]] = {
     "drop": Drop,
     "cut": Cut,
     "stall": Stall,
+    "corrupt": Corrupt,
     "stuck": Stuck,
     "failed": Failed,
     "moderated": Moderated,
@@ -193,7 +204,7 @@ NAMES = {kind: name for name, kind in KINDS.items()}
 BUYING = frozenset({"create", "remix", "edit", "extend"})
 OPERATIONS = (
     *("create", "retrieve", "list", "delete", "content", "remix", "edit", "extend"),
-    *("create_character", "retrieve_character", "models"),
+    *("create_character", "retrieve_character", "models", "file"),
 )
 
 
@@ -215,7 +226,7 @@ class Fault:
 
     :param effect: what goes wrong.
     :param operation: `create`, `retrieve`, `list`, `delete`, `content`, `remix`, `edit`, `extend`,
-        `create_character`, `retrieve_character` or `models`.
+        `create_character`, `retrieve_character`, `models` or `file`, the signed address of some dialects.
     :param method: the HTTP method.
     :param path: a part of the path, such as a video's id.
     :param prompt: a part of the prompt, the request's or that of the job it names.

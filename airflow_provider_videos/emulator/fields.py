@@ -16,7 +16,7 @@ from starlette.formparsers import MultiPartException
 from airflow_provider_videos.emulator.errors import ContractError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from starlette.datastructures import FormData
     from starlette.requests import Request
@@ -80,14 +80,22 @@ def _described(value: Any) -> Any:
     return value
 
 
-async def read_fields(request: Request) -> Fields:
+def encoding(request: Request) -> str:
+    """The mimetype of a request's body."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def read_fields(request: Request, refused: Mapping[str, int] | None = None) -> Fields:
     """
     The fields of a request's body.
 
     :param request: multipart, urlencoded or JSON.
+    :param refused: the status for each encoding that is not taken here.
     :raises ContractError: when it is none of these, or broken.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = encoding(request)
+    if refused and kind in refused:
+        raise ContractError(refused[kind], f"Unsupported content type: '{kind}'.")
     if kind in {"multipart/form-data", "application/x-www-form-urlencoded"}:
         form = await _form(request)
         return nest([(name, await _value(value)) for name, value in form.multi_items()])
@@ -178,6 +186,29 @@ def choice(fields: Fields, param: str, allowed: Sequence[str], default: str) -> 
         message = f"Invalid value: '{value}'. Supported values are: {listed}."
         raise ContractError(400, message, param=param, code="invalid_value")
     return value
+
+
+def present(fields: Fields, param: str) -> None:
+    """A field that has to be there, whatever it is."""
+    if fields.get(param) is None:
+        message = f"Missing required parameter: '{param}'."
+        raise ContractError(400, message, param=param, code="missing_required_parameter")
+
+
+def only(fields: Fields, known: frozenset[str]) -> None:
+    """No field but those that are known."""
+    for name in sorted(set(fields) - known):
+        raise ContractError(422, "Extra inputs are not permitted", param=name)
+
+
+def length(fields: Fields, types: Sequence[type], status: int) -> int:
+    """The length in seconds, of one of the types that are taken; absent, the default."""
+    value = fields.get("seconds")
+    if value is not None and type(value) not in types:
+        message = f"Invalid type for 'seconds': got {JSON_NAMES.get(type(value), 'a file')}."
+        raise ContractError(status, message, param="seconds", code="invalid_type")
+    text = None if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+    return int(choice({"seconds": text}, "seconds", SECONDS, SECONDS[0]))
 
 
 def decoded(fields: Fields, param: str) -> Any:

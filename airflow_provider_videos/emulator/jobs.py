@@ -126,6 +126,10 @@ class Jobs:
         job = self._jobs.get(identity)
         return job if job and job.exists(now) else None
 
+    def unfinished(self, now: float) -> int:
+        """How many are still in the works."""
+        return sum(now < job.finished for job in list(self._jobs.values()))
+
     def remove(self, identity: str) -> None:
         """Delete a job for good."""
         self._jobs.pop(identity, None)

@@ -8,7 +8,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import av
 from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
@@ -18,6 +18,7 @@ from airflow_provider_videos.emulator.content import Bytes
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from av import VideoStream
     from PIL.ImageFont import FreeTypeFont
 
     from airflow_provider_videos.emulator.jobs import Job
@@ -93,19 +94,28 @@ def _drawable(text: str) -> str:
 
 def render_video(job: Job) -> Bytes:
     """The job's video: H.264 in an MP4, the same bytes each time."""
+    return Bytes(_film(job, "mp4", "libx264", {"preset": "ultrafast", "crf": "28"}), "video/mp4")
+
+
+def render_avi(job: Job) -> Bytes:
+    """The job's video as servers without an MP4 encoder make it."""
+    return Bytes(_film(job, "avi", "mpeg4", {"qscale": "8"}), "video/avi")
+
+
+def _film(job: Job, form: str, codec: str, options: dict[str, object]) -> bytes:
     picture, out = Picture(job), io.BytesIO()
-    with av.open(out, "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND)
+    with av.open(out, "w", format=form) as container:
+        stream = cast("VideoStream", container.add_stream(codec, rate=FRAMES_PER_SECOND))
         stream.width, stream.height = picture.size
         stream.pix_fmt = "yuv420p"
-        stream.options = {"preset": "ultrafast", "crf": "28"}
+        stream.options = options
         stream.codec_context.thread_count = 1  # more would make the bytes depend on the machine
         for number in range(job.seconds * FRAMES_PER_SECOND):
             image = _first_frame(job) if number == 0 else None
             frame = _frame(image or picture.at(number / FRAMES_PER_SECOND))
             container.mux(stream.encode(frame.reformat(format="yuv420p")))
         container.mux(stream.encode())
-    return Bytes(out.getvalue(), "video/mp4")
+    return out.getvalue()
 
 
 def _frame(image: Image.Image) -> av.VideoFrame:
@@ -144,6 +154,7 @@ def render_spritesheet(job: Job) -> Bytes:
 
 RENDERERS: dict[str, Callable[[Job], Bytes]] = {
     "video": render_video,
+    "avi": render_avi,
     "thumbnail": render_thumbnail,
     "spritesheet": render_spritesheet,
 }

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Literal, cast
+from urllib.parse import quote
 
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from airflow_provider_videos.emulator import answers, fields
 from airflow_provider_videos.emulator.content import serve
@@ -15,19 +17,19 @@ from airflow_provider_videos.emulator.errors import ContractError, not_found
 from airflow_provider_videos.emulator.faults import IN_A_LIFE, JobEffect, WireEffect
 from airflow_provider_videos.emulator.jobs import Fate, Job, Status, work_seconds
 from airflow_provider_videos.emulator.library import VARIANTS, Library, image_size, video_measures
+from airflow_provider_videos.emulator.profiles import JSON, unwrap
 from airflow_provider_videos.emulator.record import Purchase
 
 if TYPE_CHECKING:
     from starlette.requests import Request
-    from starlette.responses import Response
 
     from airflow_provider_videos.emulator.fields import Fields
+    from airflow_provider_videos.emulator.profiles import Listing, Profile
     from airflow_provider_videos.emulator.state import State
 
 DEFAULT_SIZE = "720x1280"
-DEFAULT_SECONDS = "4"
-DEFAULT_LIMIT = 20
-MOST_LISTED = 100
+MANY = 10**9
+FILES = "/_files/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,15 +66,20 @@ class Operations:
         self._library = Library()
 
     @property
+    def _profile(self) -> Profile:
+        return self._state.profile
+
+    @property
     def _now(self) -> float:
         return self._state.clock.now()
 
     async def create(self, request: Request) -> Response:
         """Buy a video."""
-        given = await fields.read_fields(request)
+        given = await fields.read_fields(request, self._profile.refused_encodings)
         fields.text(given, "prompt", fields.LONGEST_PROMPT)
+        self._check_demands(given, request)
         size = fields.choice(given, "size", fields.SIZES, DEFAULT_SIZE)
-        seconds = int(fields.choice(given, "seconds", fields.SECONDS, DEFAULT_SECONDS))
+        seconds = self._seconds(given)
         self._check_characters(given)
         image = await self._image(given, size)
         model = self._model(given)
@@ -110,8 +117,8 @@ class Operations:
         """Buy a longer version of a video."""
         given = await fields.read_fields(request)
         fields.text(given, "prompt", fields.LONGEST_PROMPT)
-        fields.text(given, "seconds", fields.LONGEST_PROMPT)
-        more = int(fields.choice(given, "seconds", fields.SECONDS, DEFAULT_SECONDS))
+        fields.present(given, "seconds")
+        more = self._seconds(given)
         source = await self._source(given)
         order = Order(
             operation="extend",
@@ -122,36 +129,65 @@ class Operations:
         )
         return self._sell(order, request)
 
-    async def retrieve(self, _: Request, video_id: str) -> Response:
+    async def retrieve(self, request: Request, video_id: str) -> Response:
         """How a video stands."""
-        return JSONResponse(answers.video(self._job(video_id), self._now))
+        job, profile = self._job(video_id), self._profile
+        drawn = answers.wrapped(answers.video(job, self._now, profile), profile)
+        status = job.status(self._now)
+        if status is Status.FAILED and profile.failed_get:
+            return JSONResponse(profile.failed_get(drawn), 500)
+        if status is Status.COMPLETED:
+            drawn = answers.with_result(drawn, profile, signed_url(request, job))
+        return JSONResponse(drawn)
 
     async def list(self, request: Request) -> Response:
         """The videos, a page at a time."""
-        query = dict(request.query_params)
+        query, listing = dict(request.query_params), self._profile.list
+        if listing.needs and listing.needs not in query:
+            raise ContractError(400, "LLM Provider NOT provided. You passed model=")
         order = cast('Literal["asc", "desc"]', fields.choice(query, "order", ("asc", "desc"), "desc"))
         after, now = query.get("after"), self._now
-        page = self._state.jobs.page(now, after=after, limit=_limit(query), order=order)
+        limit = _limit(query, listing)
+        page = self._state.jobs.page(now, after=after and unwrap(after), limit=limit, order=order)
+        if not listing.pages:
+            page = self._state.jobs.page(now, after=None, limit=MANY, order=order)
         if page is None:
             message = f"No video with id '{after}' to go on from."
             raise ContractError(400, message, param="after", code="invalid_value")
-        return JSONResponse(answers.page(page, now))
+        return JSONResponse(answers.page(page, now, self._profile))
 
-    async def delete(self, _: Request, video_id: str) -> Response:
+    async def delete(self, request: Request, video_id: str) -> Response:
         """Remove a video for good."""
-        self._job(video_id)
-        self._state.jobs.remove(video_id)
-        return JSONResponse(answers.deleted(video_id))
+        profile = self._profile
+        if profile.delete_with_type and fields.encoding(request):
+            raise ContractError(profile.delete_with_type, "A body is empty, and its content type is set.")
+        job = self._job(video_id)
+        self._state.jobs.remove(job.id)
+        return JSONResponse(profile.deleted(answers.video(job, self._now, profile)))
 
     async def content(self, request: Request, video_id: str) -> Response:
         """A completed video's file."""
-        variant = fields.choice(dict(request.query_params), "variant", VARIANTS, "video")
-        job = self._job(video_id)
-        if job.status(self._now) is not Status.COMPLETED:
-            raise ContractError(404, "Video is not ready yet, use GET /v1/videos/{video_id} to check status.")
+        profile, job = self._profile, self._job(video_id)
+        kind = self._kind(dict(request.query_params))
+        status = job.status(self._now)
+        if status is not Status.COMPLETED:
+            raise (profile.failed if status is Status.FAILED else profile.not_ready).error()
         if self._now >= job.expires:
             raise ContractError(404, "The video is no longer available. Downloads expire after 1 hours.")
-        return serve(request.headers, self._state.content or await self._library.file(job, variant))
+        if profile.content == "nowhere":
+            raise ContractError(404, "There is no file here.")
+        if profile.content == "elsewhere":
+            return RedirectResponse(signed_url(request, job), 302)
+        return await self._serve(request, job, kind)
+
+    async def file(self, request: Request, name: str) -> Response:
+        """A completed video's file at its signed address, where no other credential is wanted."""
+        job = self._state.jobs.get(name.removesuffix(".mp4"), self._now)
+        if job is None or request.query_params.get("signature") != signature(job):
+            return Response("<Error><Code>AccessDenied</Code></Error>", 403, media_type="application/xml")
+        if "authorization" in request.headers:
+            return Response("<Error><Code>InvalidArgument</Code></Error>", 400, media_type="application/xml")
+        return await self._serve(request, job, self._profile.container)
 
     async def create_character(self, request: Request) -> Response:
         """Make a reusable character out of a video."""
@@ -176,10 +212,39 @@ class Operations:
         """The models' names."""
         return JSONResponse(answers.models(self._state.models, self._now))
 
+    async def _serve(self, request: Request, job: Job, kind: str) -> Response:
+        profile = self._profile
+        content = self._state.content or await self._library.file(job, kind)
+        return serve(request.headers, content, ranges=profile.ranges, content_type=profile.content_type)
+
+    def _kind(self, query: dict[str, str]) -> str:
+        """What is rendered for the variant asked for."""
+        profile, given = self._profile, query.get("variant", "")
+        if given in profile.refused_variants:
+            status = profile.refused_variants[given]
+            raise ContractError(status, f"The variant '{given}' is not supported.", param="variant")
+        if not profile.variants:
+            return profile.container
+        variant = fields.choice(query, "variant", VARIANTS, "video")
+        return profile.container if variant == "video" else variant
+
+    def _seconds(self, given: Fields) -> int:
+        return fields.length(given, self._profile.seconds_types, self._profile.bad_seconds)
+
+    def _check_demands(self, given: Fields, request: Request) -> None:
+        """What one server insists on and another does not."""
+        profile = self._profile
+        for name in profile.needs:
+            fields.present(given, name)
+        if profile.known_fields is not None and fields.encoding(request) == JSON:
+            fields.only(given, profile.known_fields)
+        if profile.busy and self._state.jobs.unfinished(self._now) >= profile.busy[0]:
+            raise profile.busy[1].error()
+
     def _sell(self, order: Order, request: Request) -> Response:
-        state, now, token = self._state, self._now, self._state.video_tokens.next()
+        state, now, token, profile = self._state, self._now, self._state.video_tokens.next(), self._profile
         job = Job(
-            id=f"video_{token}",
+            id=profile.identity(token),
             model=order.model,
             prompt=order.fields["prompt"],
             size=order.size,
@@ -191,10 +256,11 @@ class Operations:
             fate=_fate(state.faults.strike(request.state.aim, IN_A_LIFE)),
         )
         state.jobs.add(job)
+        drawn = answers.wrapped(answers.video(job, now, profile), profile, job.model)
         known = fields.describe(order.fields)
-        purchase = Purchase(operation=order.operation, video_id=job.id, fields=known, at=now)
+        purchase = Purchase(operation=order.operation, video_id=drawn["id"], fields=known, at=now)
         state.record.purchases.append(purchase)
-        return JSONResponse(answers.video(job, now))
+        return JSONResponse(drawn, profile.created)
 
     def _model(self, given: Fields) -> str:
         if given.get("model") is None:
@@ -202,9 +268,9 @@ class Operations:
         return fields.text(given, "model", fields.LONGEST_PROMPT)
 
     def _job(self, video_id: str) -> Job:
-        job = self._state.jobs.get(video_id, self._now)
+        job = self._state.jobs.get(unwrap(video_id) if self._profile.wraps_ids else video_id, self._now)
         if job is None:
-            raise not_found("Video", video_id)
+            raise not_found("Video", video_id, *self._profile.unknown_id)
         return job
 
     def _completed(self, video_id: str) -> Job:
@@ -260,13 +326,28 @@ def _fate(effects: list[WireEffect | JobEffect]) -> Fate:
     return fate
 
 
-def _limit(query: dict[str, str]) -> int:
-    given = query.get("limit", str(DEFAULT_LIMIT))
+def signature(job: Job) -> str:
+    """What makes a file's address work without a key."""
+    return blake2b(job.id.encode(), digest_size=12).hexdigest()
+
+
+def signed_url(request: Request, job: Job) -> str:
+    """A file's address, on another host than the API's as far as a client can tell."""
+    host = "localhost" if request.url.hostname == "127.0.0.1" else request.url.hostname
+    place = f"{FILES}{quote(job.id, safe='')}.mp4"
+    return str(request.url.replace(hostname=host, path=place, query=f"signature={signature(job)}"))
+
+
+def _limit(query: dict[str, str], listing: Listing) -> int:
+    if "limit" not in query and listing.default_limit is None:
+        return MANY
+    given = query.get("limit", str(listing.default_limit))
     if not re.fullmatch(r"-?[0-9]{1,9}", given):
         message = f"Invalid type for 'limit': expected an integer, but got '{given}'."
-        raise ContractError(400, message, param="limit", code="invalid_type")
-    if not 1 <= int(given) <= MOST_LISTED:
-        message = f"Invalid 'limit': expected 1 to {MOST_LISTED}, but got {given}."
-        code = "integer_below_min_value" if int(given) < 1 else "integer_above_max_value"
-        raise ContractError(400, message, param="limit", code=code)
+        raise ContractError(listing.bad_limit, message, param="limit", code="invalid_type")
+    least, most = listing.limits or (0, MANY)
+    if not least <= int(given) <= most:
+        message = f"Invalid 'limit': expected {least} to {most}, but got {given}."
+        code = "integer_below_min_value" if int(given) < least else "integer_above_max_value"
+        raise ContractError(listing.bad_limit, message, param="limit", code=code)
     return int(given)

@@ -13,9 +13,14 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def videos_emulator() -> Iterator[Emulator]:
-    """A Videos API server of the test's own, its clock turned by hand."""
+def videos_emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
+    """
+    A Videos API server of the test's own, its clock turned by hand.
+
+    It speaks another dialect than the contract's with
+    ``@pytest.mark.parametrize("videos_emulator", ["sglang", "litellm"], indirect=True)``.
+    """
     from airflow_provider_videos.emulator import Emulator, ManualClock
 
-    with Emulator(clock=ManualClock()) as emulator:
+    with Emulator(clock=ManualClock(), profile=getattr(request, "param", "openai")) as emulator:
         yield emulator

@@ -9,6 +9,7 @@ from airflow_provider_videos.emulator.app import Application
 from airflow_provider_videos.emulator.clock import Clock
 from airflow_provider_videos.emulator.content import SyntheticVideo
 from airflow_provider_videos.emulator.listener import Listener
+from airflow_provider_videos.emulator.profiles import PROFILES
 from airflow_provider_videos.emulator.state import State
 
 if TYPE_CHECKING:
@@ -18,7 +19,17 @@ if TYPE_CHECKING:
 
     from airflow_provider_videos.emulator.content import Content
     from airflow_provider_videos.emulator.faults import Fault
+    from airflow_provider_videos.emulator.profiles import Profile
     from airflow_provider_videos.emulator.record import Purchase, Record
+
+
+def _profile(given: str | Profile) -> Profile:
+    if not isinstance(given, str):
+        return given
+    if given not in PROFILES:
+        raise ValueError(f"profile is one of {', '.join(PROFILES)}; got {given!r}")
+    return PROFILES[given]
+
 
 MODELS = ("emulated-1", "emulated-1-pro")
 
@@ -34,6 +45,7 @@ class Emulator:
     :param job_seconds: the most a job takes; each takes its own share of it.
     :param models: the models it names, the default first; it takes any other name just as well.
     :param content: a file to serve in place of all rendered ones.
+    :param profile: whose dialect it speaks: a name out of ``PROFILES``, or a `Profile` of your own.
     :param host: the address to listen on.
     :param port: the port; 0 takes a free one.
     :param middleware: wraps the whole ASGI application.
@@ -48,18 +60,21 @@ class Emulator:
         job_seconds: float = 6.0,
         models: Sequence[str] = MODELS,
         content: Content | None = None,
+        profile: str | Profile = "openai",
         host: str = "127.0.0.1",
         port: int = 0,
         middleware: Callable[[ASGIApp], ASGIApp] | None = None,
     ) -> None:
         self.clock = clock or Clock()
+        self.profile = _profile(profile)
         self._state = State(
-            api_key=api_key,
+            api_key=api_key if self.profile.asks_key else None,
             seed=seed,
             clock=self.clock,
             job_seconds=job_seconds,
             models=models,
             content=content,
+            profile=self.profile,
         )
         self._host, self._port = host, port
         self._middleware = middleware
@@ -105,7 +120,12 @@ class Emulator:
     @property
     def airflow_connection(self) -> str:
         """The connection to it, as the value of an ``AIRFLOW_CONN_...`` variable."""
-        return json.dumps({"conn_type": "videos", "host": self.base_url, "password": self.api_key})
+        keyless = {} if self.api_key else {"auth_header": ""}
+        extra = {**self.profile.connection, **keyless}
+        return json.dumps(
+            {"conn_type": "videos", "host": self.base_url, "password": self.api_key}
+            | ({"extra": extra} if extra else {})
+        )
 
     @property
     def record(self) -> Record:

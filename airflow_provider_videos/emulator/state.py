@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_videos.emulator.faults import Faults
 from airflow_provider_videos.emulator.jobs import Jobs, Tokens
+from airflow_provider_videos.emulator.profiles import PROFILES, Profile
 from airflow_provider_videos.emulator.record import Record
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class State:
     job_seconds: float
     models: Sequence[str]
     content: Content | None
+    profile: Profile = PROFILES["openai"]
     jobs: Jobs = field(default_factory=Jobs)
     characters: dict[str, Character] = field(default_factory=dict)
     record: Record = field(default_factory=Record)

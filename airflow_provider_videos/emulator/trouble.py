@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import JSONResponse, Response
 
 from airflow_provider_videos.emulator.errors import CODES, envelope
-from airflow_provider_videos.emulator.faults import AddHeaders, Answer, Cut, Drop, Latency, Stall
+from airflow_provider_videos.emulator.faults import AddHeaders, Answer, Corrupt, Cut, Drop, Latency, Stall
 
 if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
@@ -56,17 +56,20 @@ def troubled(answering: Answering, effect: WireEffect, line: Line) -> Answering:
     """
     match effect:
         case Answer():
-            return partial(_answer, answering, effect, line)
+            acted = partial(_answer, answering, effect, line)
         case AddHeaders():
-            return partial(_add_headers, answering, effect)
+            acted = partial(_add_headers, answering, effect)
         case Latency():
-            return partial(_delay, answering, effect, line)
+            acted = partial(_delay, answering, effect, line)
         case Drop():
-            return partial(_drop, answering, effect, line)
+            acted = partial(_drop, answering, effect, line)
         case Cut():
-            return partial(_cut, answering, effect, line)
+            acted = partial(_cut, answering, effect, line)
         case Stall():
-            return partial(_stall, answering, effect, line)
+            acted = partial(_stall, answering, effect, line)
+        case Corrupt():
+            acted = partial(_corrupt, answering, effect)
+    return acted
 
 
 async def _answer(answering: Answering, effect: Answer, line: Line, send: Send) -> None:
@@ -124,6 +127,21 @@ async def _stall(answering: Answering, effect: Stall, line: Line, send: Send) ->
     elif effect.accepted:
         await answering(_discard)
     await line.gone()
+
+
+async def _corrupt(answering: Answering, effect: Corrupt, send: Send) -> None:
+    before = 0
+
+    async def send_changed(message: Message) -> None:
+        nonlocal before
+        body = bytearray(message.get("body", b""))
+        if before <= effect.at_byte < before + len(body):
+            body[effect.at_byte - before] ^= 0xFF
+            message = {**message, "body": bytes(body)}
+        before += len(body)
+        await send(message)
+
+    await answering(send_changed)
 
 
 def _length(start: Message) -> int:

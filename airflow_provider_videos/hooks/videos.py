@@ -13,7 +13,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk.log import mask_secret
 
+from airflow_provider_videos.api.capabilities import examine
 from airflow_provider_videos.api.client import AsyncVideosClient, VideosClient, prepare
 from airflow_provider_videos.api.errors import (
     InvalidRequest,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Connection
 
+    from airflow_provider_videos.api.capabilities import Finding
     from airflow_provider_videos.api.client import Content
     from airflow_provider_videos.api.models import Character, Video, VideoDeleted
     from airflow_provider_videos.api.requests import Upload
@@ -88,19 +91,22 @@ class VideosHook(BaseHook):
         :raises InvalidRequest: if the connection is missing or lacks something; the message says what.
         """
         from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
+        from asgiref.sync import sync_to_async
 
         try:
             connection = await get_async_connection(self.videos_conn_id)
         except AirflowNotFoundException:
             raise self._missing() from None
-        return endpoint_of(connection, await get_async_extra_dejson(connection))
+        endpoint = endpoint_of(connection, await get_async_extra_dejson(connection))
+        await sync_to_async(_mask)(endpoint)
+        return endpoint
 
     def test_connection(self) -> tuple[bool, str]:
-        """Ask the server for its models, which buys nothing, and say in plain words how that went."""
+        """Ask the server for its models and what else it offers; that buys nothing. Say how it went."""
         try:
-            endpoint = replace(self._endpoint, timeout=_TEST_TIMEOUTS)
-            with VideosClient(endpoint, backoff=_TEST_PATIENCE) as client:
-                models = client.list_models()
+            with self._impatient() as client:
+                client.list_models()
+                findings = list(examine(client))
         except NotFound:
             return False, "The server answered 404: does the base URL end in /v1?"
         except TransportError as error:
@@ -109,7 +115,23 @@ class VideosHook(BaseHook):
             return False, "The server answers, but not as a Videos server does: is it a login page?"
         except VideosError as error:
             return False, str(error)
-        return True, f"The server answers and offers: {', '.join(models) or 'models it does not list'}"
+        offers = ", ".join(f"{finding.name} {finding.offer.value}" for finding in findings[1:])
+        return True, f"The server answers. Models: {findings[0].words}. It offers: {offers}"
+
+    def examine(self) -> tuple[str, list[Finding]]:
+        """
+        Find out what the server offers, and return its address and the findings; nothing is bought.
+
+        :raises InvalidRequest: if the connection is missing or lacks something; the message says what.
+        """
+        with self._impatient() as client:
+            return client.endpoint.base_url, list(examine(client))
+
+    @contextmanager
+    def _impatient(self) -> Iterator[VideosClient]:
+        endpoint = replace(self._endpoint, timeout=_TEST_TIMEOUTS)
+        with _naming(self.videos_conn_id), VideosClient(endpoint, backoff=_TEST_PATIENCE) as client:
+            yield client
 
     def create(self, prompt: str, **fields: Any) -> Video:
         """Buy a video: see :meth:`.VideosClient.create`."""
@@ -163,7 +185,9 @@ class VideosHook(BaseHook):
             connection = self.get_connection(self.videos_conn_id)
         except AirflowNotFoundException:
             raise self._missing() from None
-        return endpoint_of(connection, connection.extra_dejson)
+        endpoint = endpoint_of(connection, connection.extra_dejson)
+        _mask(endpoint)
+        return endpoint
 
     def _missing(self) -> InvalidRequest:
         return InvalidRequest(
@@ -195,6 +219,12 @@ def endpoint_of(connection: Connection, extra: dict[str, Any]) -> Endpoint:
             verify=_verify(extra),
             requests_per_minute=_pace(extra),
         )
+
+
+def _mask(endpoint: Endpoint) -> None:
+    # Airflow itself masks the password, and those parts of the extra that have a name it knows.
+    for secret in endpoint.secrets():
+        mask_secret(secret)
 
 
 @contextmanager

@@ -11,19 +11,26 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import timedelta
+from functools import cache, partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airflow.sdk import BaseOperator, RetryDecision, RetryPolicy, Variable
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from airflow_provider_videos.api.errors import (
+    AnswerError,
     Busy,
+    DeliveryError,
     InvalidRequest,
+    NotSupported,
     OutcomeUnknown,
     Refused,
     RequestChanged,
+    TransportError,
+    VideoFailed,
     VideosError,
 )
 
@@ -31,16 +38,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
     from airflow.sdk.execution_time.context import TaskStateStoreAccessor
-    from mypy_boto3_s3 import S3Client
 
     from airflow_provider_videos.api.client import VideosClient
     from airflow_provider_videos.api.models import Phase, Video
     from airflow_provider_videos.api.requests import Endpoint, Operation, Reference, Upload
-    from airflow_provider_videos.submission.decision import OnChanged, OnUnknown
+    from airflow_provider_videos.delivery.deliver import Receipt
+    from airflow_provider_videos.delivery.order import IfExists, Order
+    from airflow_provider_videos.submission.decision import Facts, OnChanged, OnUnknown
 
 
+_KEYS_OF_A_PAGE = 1000
 _LONGEST_RETRY_DELAY = 24 * 3600.0
 
 
@@ -103,6 +113,7 @@ class _SubmitOperator(_VideosOperator, ABC):
         ``adopt`` the one video of the server's list that can only be it, or buy if there surely is none, else
         fail; ``fail`` at once; or ``resubmit``, which may buy a second one.
     :param on_changed: what to do when the request changed between tries: ``fail`` or ``resubmit``.
+    :param retry_policy: Airflow's own; :class:`ServerPacedRetryPolicy` by default.
     """
 
     def __init__(
@@ -111,10 +122,11 @@ class _SubmitOperator(_VideosOperator, ABC):
         durable: bool = True,
         on_unknown: OnUnknown = "adopt",
         on_changed: OnChanged = "fail",
+        retry_policy: RetryPolicy | None = None,
         **kwargs: Any,
     ) -> None:
-        kwargs.setdefault("retry_policy", ServerPacedRetryPolicy())
-        super().__init__(**kwargs)
+        # A mapped task says None where nobody has chosen.
+        super().__init__(retry_policy=retry_policy or ServerPacedRetryPolicy(), **kwargs)
         _check_choice("on_unknown", on_unknown, "adopt", "fail", "resubmit")
         _check_choice("on_changed", on_changed, "fail", "resubmit")
         self.durable = durable
@@ -127,45 +139,49 @@ class _SubmitOperator(_VideosOperator, ABC):
 
     def execute(self, context: Context) -> str:
         """Buy the video, or take up the one that an earlier try has bought, and return its id."""
-        task_instance = context["ti"]
-        with (
-            _never_retried(InvalidRequest, Refused, RequestChanged, *self._final_doubts()),
-            self._connect() as client,
-            self._order(client.endpoint) as operation,
-        ):
-            video = self._submit(context, client, operation)
-        task_instance.xcom_push("video", video.contract())
-        return video.id
+        final = (InvalidRequest, Refused, RequestChanged, *self._final_doubts())
+        with _never_retried(*final), self._bought(context) as video:
+            context["ti"].xcom_push("video", video.contract())
+            return video.id
 
     def _final_doubts(self) -> tuple[type[VideosError], ...]:
         # Only a retry that looks before it buys, or that was told to buy, may follow a lost answer.
         retried = self.on_unknown == "resubmit" or (self.on_unknown == "adopt" and self.durable)
         return () if retried else (OutcomeUnknown,)
 
-    def _submit(self, context: Context, client: VideosClient, operation: Operation[Video]) -> Video:
+    @contextmanager
+    def _bought(self, context: Context) -> Iterator[Video]:
+        """Hand out the video, and remember that it was handed on."""
         if not self.durable:
-            return client.perform(operation)
-        from airflow_provider_videos.submission.decision import Facts
-        from airflow_provider_videos.submission.durable import Submission
+            with self._connect() as client, self._order(client.endpoint) as operation:
+                yield client.perform(operation)
+            return
+        from airflow_provider_videos.submission.durable import Submission, salvage
         from airflow_provider_videos.submission.ledger import Ledger
         from airflow_provider_videos.submission.shop import Shop
 
-        task_instance = context["ti"]
-        names = ("dag_id", "run_id", "task_id", "map_index")
-        owner = {name: getattr(task_instance, name) for name in names}
-        facts = Facts(
-            fingerprint=operation.fingerprint(client.endpoint),
-            max_tries=task_instance.max_tries,
-            on_unknown=self.on_unknown,
-            on_changed=self.on_changed,
-        )
-        return Submission(
-            store=_Memory(context["task_state_store"]),
-            ledger=Ledger(_Variables(), client.endpoint.base_url, owner),
-            facts=facts,
-            shop=Shop(client, operation),
-            log=self.log,
-        ).submit()
+        memory, task_instance, submission = _Memory(context["task_state_store"]), context["ti"], None
+        owner = {name: getattr(task_instance, name) for name in ("dag_id", "run_id", "task_id", "map_index")}
+        try:
+            with self._connect() as client, self._order(client.endpoint) as operation:
+                submission = Submission(
+                    store=memory,
+                    ledger=Ledger(_Variables(), client.endpoint.base_url, owner),
+                    facts=self._facts(task_instance.max_tries, operation.fingerprint(client.endpoint)),
+                    shop=Shop(client, operation),
+                    log=self.log,
+                )
+                video = submission.submit()
+        except InvalidRequest as problem:
+            video = salvage(memory, owner, task_instance.max_tries, problem, self.log)
+        yield video
+        if submission:
+            submission.hand_on()
+
+    def _facts(self, max_tries: int, fingerprint: str) -> Facts:
+        from airflow_provider_videos.submission.decision import Facts
+
+        return Facts(fingerprint, max_tries, on_unknown=self.on_unknown, on_changed=self.on_changed)
 
 
 class _Memory:
@@ -190,7 +206,11 @@ class _Variables:
     """Airflow's Variables, which all tasks share."""
 
     def keys(self, prefix: str) -> Sequence[str]:
-        return Variable.keys(prefix=prefix)
+        found = list(Variable.keys(prefix=prefix))
+        # Airflow reads them page by page, and a key that is removed meanwhile hides one of the next page.
+        while len(found) >= _KEYS_OF_A_PAGE and found != (again := list(Variable.keys(prefix=prefix))):
+            found = again
+        return found
 
     def set(self, key: str, value: str) -> None:
         Variable.set(key, value, description="Who buys which video; removed after some days")
@@ -425,71 +445,176 @@ class VideoDownloadOperator(_VideosOperator):
     """
     Bring a completed video to a file, whole or not at all.
 
-    Returns ``{video_id, variant, uri, size_bytes, sha256, content_type}``.
+    Returns ``{video_id, variant, uri, size_bytes, sha256, content_type}``, or a list of those if ``variant``
+    is a list. An outlet's asset event carries them with model and seconds; an ``AssetAlias`` as outlet
+    becomes an asset with the file's URI. The next try aborts an upload to S3 that a ``kill -9`` has left.
 
     :param video_id: the video. (templated)
-    :param destination: where it goes: a path, a ``file://`` or an ``s3://bucket/key`` URI. One that ends in
-        ``/`` is a folder and gets ``{video_id}.{extension}``, the id made safe as a file name. (templated)
-    :param variant: ``video``, ``thumbnail`` or ``spritesheet``. (templated)
+    :param destination: where it goes: a path, a ``file://``, an ``s3://bucket/key`` or another store's URI,
+        as Airflow's object storage knows it. One that ends in ``/`` is a folder and gets
+        ``{video_id}.{extension}``, the id made safe as a file name; in any other, ``{ext}`` becomes the
+        extension of what came. (templated)
+    :param variant: ``video``, ``thumbnail`` or ``spritesheet``, or a list of them, which needs a folder:
+        all but the video are named ``{video_id}.{variant}.{extension}`` there. (templated)
+    :param require_all: whether a variant of a list that the server does not have is an error; else it is
+        logged and left out.
+    :param if_exists: what becomes of a file that stands there: ``skip`` lets it stand if it is the one that
+        this task has delivered, or carries this video's id and size, and replaces it otherwise;
+        ``overwrite`` replaces it; ``fail`` fails, unless this task has delivered it.
+    :param min_bytes: a shorter file, of any variant, is an error.
+    :param expected_content_type: what each file must be, told by its first bytes, such as ``video/mp4`` or
+        ``video/*``; anything else is an error. (templated)
     :param aws_conn_id: the Amazon connection for ``s3://``; needs the extra ``amazon``. Without one boto3
         finds credentials and endpoint by itself. (templated)
     :param videos_conn_id: the connection to the server. (templated)
     """
 
-    template_fields: Sequence[str] = ("video_id", "destination", "variant", "aws_conn_id", "videos_conn_id")
+    template_fields: Sequence[str] = (
+        "video_id",
+        "destination",
+        "variant",
+        "expected_content_type",
+        "aws_conn_id",
+        "videos_conn_id",
+    )
 
     def __init__(
         self,
         *,
         video_id: str,
         destination: str,
-        variant: str = "video",
+        variant: str | Sequence[str] = "video",
+        require_all: bool = False,
+        if_exists: IfExists = "skip",
+        min_bytes: int = 0,
+        expected_content_type: str | None = None,
         aws_conn_id: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if if_exists not in {"skip", "overwrite", "fail"}:
+            raise ValueError(f"if_exists must be skip, overwrite or fail; got {if_exists!r}")
         self.video_id = video_id
         self.destination = destination
         self.variant = variant
+        self.require_all = require_all
+        self.if_exists = if_exists
+        self.min_bytes = min_bytes
+        self.expected_content_type = expected_content_type
         self.aws_conn_id = aws_conn_id
+        self._is_delivering = False
+        self._files: list[dict[str, Any]] = []
 
-    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
-        """Download the file and return what became of it."""
-        from airflow_provider_videos.delivery.deliver import deliver
+    def execute(self, context: Context) -> dict[str, Any] | list[dict[str, Any]]:
+        """Deliver the file, or the files, and return what became of them."""
+        from airflow_provider_videos.delivery.deliver import Expired
+        from airflow_provider_videos.delivery.order import NoSuchVariant
+
+        with _never_retried(InvalidRequest, VideoFailed, Expired, NoSuchVariant):
+            orders = self._orders()
+            with self._connect() as client:
+                video = self._facts(client)
+                self._is_delivering = True
+                try:
+                    receipts = self._deliver(context, client, video, orders)
+                finally:
+                    self._is_delivering = False
+        self._tell(context, video, receipts)
+        results = [asdict(receipt) for receipt in receipts]
+        return results[0] if isinstance(self.variant, str) else results
+
+    def on_kill(self) -> None:
+        """Stop where it is; what was begun is taken back on the way out."""
+        if self._is_delivering:
+            raise DeliveryError("the task was killed; nothing of the file is left behind")
+
+    def get_openlineage_facets_on_complete(
+        self,
+        task_instance: Any,  # noqa: ARG002 - OpenLineage's signature
+    ) -> OperatorLineage[Any, Any]:
+        """Tell OpenLineage where the files are."""
+        from airflow_provider_videos.operators.download import openlineage
+
+        return openlineage(self._files)
+
+    def _orders(self) -> list[Order]:
         from airflow_provider_videos.delivery.destinations import Destination
+        from airflow_provider_videos.delivery.order import Order
 
-        with _never_retried(InvalidRequest):
-            destination = Destination.parse(self.destination)
-            with (
-                self._connect() as client,
-                client.download_content(self.video_id, variant=self.variant) as content,
-            ):
-                receipt = deliver(self.video_id, content, destination, self._s3_client)
-        self.log.info(
-            "Delivered %s bytes of %s to %s", receipt.size_bytes, receipt.container.name, receipt.uri
-        )
-        return {
-            "video_id": self.video_id,
-            "variant": self.variant,
-            "uri": receipt.uri,
-            "size_bytes": receipt.size_bytes,
-            "sha256": receipt.sha256,
-            "content_type": receipt.container.content_type,
-        }
+        variants = [self.variant] if isinstance(self.variant, str) else list(self.variant)
+        destination = Destination.parse(self.destination)
+        if not variants or not all(isinstance(variant, str) and variant for variant in variants):
+            raise InvalidRequest(f"variant must be a name such as video, or a list of names; got {variants}")
+        if not isinstance(self.variant, str) and not destination.is_folder:
+            raise InvalidRequest(
+                f"a list of variants needs a folder: destination {self.destination} must end with /"
+            )
+        return [
+            Order(
+                video_id=self.video_id,
+                destination=destination,
+                variant=variant,
+                if_exists=self.if_exists,
+                min_bytes=self.min_bytes,
+                expected_content_type=self.expected_content_type,
+                one_of_several=not isinstance(self.variant, str),
+            )
+            for variant in dict.fromkeys(variants)
+        ]
 
-    def _s3_client(self) -> S3Client:
-        if not self.aws_conn_id:
-            import boto3
+    def _facts(self, client: VideosClient) -> Video | None:
+        """Ask what the server knows of the video; a download does not depend on it."""
+        from airflow_provider_videos.delivery.deliver import moment
 
-            return boto3.client("s3")
         try:
-            from airflow.providers.amazon.aws.hooks.s3 import S3Hook
-        except ImportError:
-            raise AirflowFailException(
-                "aws_conn_id needs the Amazon provider: pip install 'airflow-provider-videos[amazon]'"
-            ) from None
-        client: S3Client = S3Hook(self.aws_conn_id).get_conn()
-        return client
+            video = client.retrieve(self.video_id)
+        except (AnswerError, TransportError) as error:
+            self.log.info("The server says nothing of the video: %s", error)
+            return None
+        if video.expires_at is not None:
+            minutes = (video.expires_at - time.time()) / 60
+            self.log.info(
+                "It can be downloaded until %s, %.0f minutes from now", moment(video.expires_at), minutes
+            )
+        return video
+
+    def _deliver(
+        self, context: Context, client: VideosClient, video: Video | None, orders: list[Order]
+    ) -> list[Receipt]:
+        from airflow_provider_videos.delivery.deliver import Courier
+        from airflow_provider_videos.delivery.destinations import Stores
+        from airflow_provider_videos.delivery.order import NoSuchVariant
+        from airflow_provider_videos.delivery.record import Record
+        from airflow_provider_videos.operators.download import filesystem, s3_client
+
+        stores = Stores(s3=cache(partial(s3_client, self.aws_conn_id)), filesystem=filesystem)
+        record = Record(_Memory(context["task_state_store"]))
+        courier = Courier(client, video, stores, record, self.log)
+        orders[0].destination.reach(stores)
+        courier.tidy()
+        receipts = []
+        for order in orders:
+            try:
+                receipts.append(courier.deliver(order))
+            except NoSuchVariant as error:
+                if self.require_all or len(orders) == 1:
+                    raise
+                self.log.warning("%s is left out: %s", order.variant, error)
+        if not receipts:
+            raise NoSuchVariant("the server has none of these files", video_id=self.video_id)
+        return receipts
+
+    def _tell(self, context: Context, video: Video | None, receipts: list[Receipt]) -> None:
+        from airflow_provider_videos.hooks.videos import VideosHook
+        from airflow_provider_videos.operators.download import facts_of, tell_collector, tell_outlets
+
+        for receipt in receipts:
+            self.log.info(
+                "There are %s bytes of %s at %s", receipt.size_bytes, receipt.content_type, receipt.uri
+            )
+        self._files = [facts_of(receipt, video) for receipt in receipts]
+        tell_outlets(context, self.outlets, self._files)
+        tell_collector(VideosHook(self.videos_conn_id), self._files)
 
 
 class VideoDeleteOperator(_VideosOperator):
@@ -500,19 +625,27 @@ class VideoDeleteOperator(_VideosOperator):
     to cancel a running job: many servers go on with it.
 
     :param video_id: the video. (templated)
+    :param on_unsupported: what to do on a server that cannot delete: ``fail``, or ``skip`` the task.
     :param videos_conn_id: the connection to the server. (templated)
     """
 
     template_fields: Sequence[str] = ("video_id", "videos_conn_id")
 
-    def __init__(self, *, video_id: str, **kwargs: Any) -> None:
+    def __init__(self, *, video_id: str, on_unsupported: str = "fail", **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        _check_choice("on_unsupported", on_unsupported, "fail", "skip")
         self.video_id = video_id
+        self.on_unsupported = on_unsupported
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
         """Delete the video and say whether it was still there."""
-        with _never_retried(InvalidRequest), self._connect() as client:
-            answer = client.delete(self.video_id)
+        with _never_retried(InvalidRequest, NotSupported), self._connect() as client:
+            try:
+                answer = client.delete(self.video_id)
+            except NotSupported as error:
+                if self.on_unsupported == "skip":
+                    raise AirflowSkipException(str(error)) from error
+                raise
         self.log.info("Video %s %s", self.video_id, "is deleted" if answer.deleted else "was already gone")
         return {"video_id": self.video_id, "deleted": answer.deleted}
 

@@ -60,9 +60,10 @@ class VideoSensor(BaseSensorOperator):
     :param exponential_backoff: whether intervals grow.
     :param max_wait: seconds, or a ``timedelta``: the longest interval.
     :param execution_timeout: Airflow's own limit for a try, a ``timedelta``; kept while deferred, too.
-    :param cancel_on_kill: whether the video is deleted on the server when a user marks this task failed;
-        not in ``mode="reschedule"``, where nobody is there to notice. Nothing else deletes it: no retry, no
-        clear, no restart of a triggerer or a worker.
+    :param cancel_on_kill: whether the video is deleted on the server when this task is failed from outside
+        while it waits: by a user, or by Airflow for good, such as with ``fail_fast``. Not in
+        ``mode="reschedule"``, where nobody is there to notice. Nothing else deletes it: no retry, no clear,
+        no restart of a triggerer or a worker.
     :param cancel_on_timeout: whether it is deleted when ``timeout`` has passed.
     :param start_from_trigger: whether the wait begins in the triggerer, without a worker; for deferrable
         sensors. Where that cannot be, as in a mapped sensor, it begins on a worker, and a warning says why.
@@ -179,12 +180,14 @@ class VideoSensor(BaseSensorOperator):
         from airflow_provider_videos.hooks.videos import VideosHook
         from airflow_provider_videos.polling.watch import cancellation
 
-        with VideosHook(self.videos_conn_id).get_conn() as client:
-            try:
+        server = self.videos_conn_id
+        try:
+            with VideosHook(self.videos_conn_id).get_conn() as client:
+                server = client.endpoint.base_url
                 answer: VideoDeleted | VideosError = client.delete(self.video_id)
-            except VideosError as error:
-                answer = error
-        self.log.info(cancellation(self.video_id, client.endpoint.base_url, answer))
+        except VideosError as error:
+            answer = error
+        self.log.info(cancellation(self.video_id, server, answer))
 
     @property
     def _tries_end_first(self) -> bool:
@@ -282,8 +285,7 @@ class VideoSensor(BaseSensorOperator):
             done = watch.take(answer, time.time())
         except (VideoFailed, VideoLost) as end:
             if isinstance(end, VideoFailed) and not isinstance(answer, VideosError):
-                why = {"code": end.code, "message": end.message}
-                context["ti"].xcom_push("video", {**answer.contract(), "error": why})
+                self._push_failed(context, answer, end)
             raise AirflowFailException(str(end)) from end
         line = watch.news(answer, time.time())
         if line and not quiet:
@@ -303,6 +305,13 @@ class VideoSensor(BaseSensorOperator):
             return error
         except VideosError as error:
             return error
+
+    def _push_failed(self, context: Context, video: Video, end: VideoFailed) -> None:
+        from airflow_provider_videos.api.models import Phase
+
+        # Only a job that failed has a reason; one that was stopped or has expired had its chance.
+        reason = {"code": end.code, "message": end.message} if video.phase is Phase.FAILED else None
+        context["ti"].xcom_push("video", {**video.contract(), "error": reason})
 
     def _push(self, context: Context, video: Video) -> str:
         context["ti"].xcom_push("video", video.contract())

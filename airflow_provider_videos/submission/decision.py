@@ -20,8 +20,10 @@ OnChanged = Literal["fail", "resubmit"]
 CLOCK_SECONDS = 5.0
 # What workers' clocks may differ by. A video so near to the purchase is no proof, and no reason to buy.
 NEAR_SECONDS = 600.0
+# By how much a list's times may be off from the server's Date, as a time zone or a proxy's clock shifts them.
+SHIFT_SECONDS = 24 * 3600.0
 # How long after its beginning a purchase may still turn up as a video, whatever became of its task.
-RIVAL_SECONDS = 3600.0
+RIVAL_SECONDS = 2 * NEAR_SECONDS
 
 
 class Action(Enum):
@@ -79,9 +81,11 @@ def decide(record: Record | None, facts: Facts, evidence: Evidence | None = None
         return Decision(Action.BUY)
     if record.video_id is None:
         return _settle(record, facts, evidence)
-    if record.max_tries not in {None, facts.max_tries}:
-        return Decision(Action.BUY)  # cleared after it had bought, which asks for a new video
-    if record.fingerprint not in {None, facts.fingerprint}:
+    cleared = record.max_tries not in {None, facts.max_tries}
+    changed = record.fingerprint not in {None, facts.fingerprint}
+    if cleared and (record.handed_on or changed):
+        return Decision(Action.BUY)  # to clear what had finished, or has changed, asks for a new video
+    if changed:
         return Decision(Action.FAIL_CHANGED if facts.on_changed == "fail" else Action.BUY)
     return Decision(Action.TAKE_UP)
 
@@ -91,6 +95,8 @@ def _settle(intent: Record, facts: Facts, evidence: Evidence | None) -> Decision
         return Decision(Action.BUY)
     if facts.on_unknown == "fail":
         return _doubt("an earlier try was cut off between the request and the answer")
+    if intent.fingerprint is None or intent.until <= intent.at:
+        return _doubt("what was recorded of it says nothing that this release understands")
     if intent.fingerprint != facts.fingerprint:
         return _doubt("the request has changed since, so that nobody can say what to look for")
     return Decision(Action.LOOK) if evidence is None else _weigh(intent, evidence)
@@ -98,54 +104,57 @@ def _settle(intent: Record, facts: Facts, evidence: Evidence | None) -> Decision
 
 def _weigh(intent: Record, evidence: Evidence) -> Decision:
     """Take the one video that can only be ours; buy where there surely is none; else doubt."""
-    listing, claims, wanted = evidence.listing, evidence.claims, evidence.wanted
-    if evidence.now - intent.at > KEPT.total_seconds() or intent.until <= intent.at:
+    if evidence.now - intent.at > KEPT.total_seconds():
         return _doubt("it is too long ago to say which of the server's videos are whose")
-    if listing.ahead is None:
+    if evidence.listing.ahead is None:
         return _doubt("the server's list carries no Date, so that its times say nothing")
-    start, end = intent.at + listing.ahead, intent.until + listing.ahead
-    # A server that may rewrite prompts could show ours under any.
-    repeats = claims.repeats_prompts or any(wanted.has_prompt_of(video) for video in listing.videos)
-    possible = [
-        video
-        for video in listing.videos
-        if video.id not in claims.videos
-        and _is_between(video, start - NEAR_SECONDS, end + NEAR_SECONDS)
-        and (wanted.has_prompt_of(video) or not video.prompt or not repeats)
-    ]
-    certain = [
-        video
-        for video in possible
-        if wanted.is_met_by(video)
-        and video.created_at is not None
-        and _is_between(video, start - CLOCK_SECONDS, end + CLOCK_SECONDS)
-    ]
+    possible, certain = _candidates(intent, evidence, evidence.listing.ahead)
     if not possible:
-        return _absent(listing.whole and any(_is_before(video, start) for video in listing.videos))
+        return _absent(intent, evidence, evidence.listing.ahead)
     if possible != certain or len(certain) > 1:
         return _doubt(f"{len(possible)} unclaimed videos of the server's list could be it")
-    begun = (certain[0].created_at or 0) - listing.ahead
-    if any(rival - NEAR_SECONDS <= begun <= rival + RIVAL_SECONDS for rival in claims.rivals):
+    begun = (certain[0].created_at or 0) - evidence.listing.ahead
+    if any(rival - NEAR_SECONDS <= begun <= rival + RIVAL_SECONDS for rival in evidence.claims.rivals):
         return _doubt(
-            f"video {certain[0].id} could be it, and could as well be that of another task with the same "
-            "prompt whose answer is not there either"
+            f"video {certain[0].id} could be it, and could as well be another task's with the same prompt"
         )
     return Decision(Action.ADOPT, video=certain[0])
 
 
-def _absent(reaches: bool) -> Decision:  # noqa: FBT001 - the one thing that is asked
-    if reaches:
+def _candidates(intent: Record, evidence: Evidence, ahead: float) -> tuple[list[Video], list[Video]]:
+    """Return the unclaimed videos that could be ours, and those of them that are as ours would be."""
+    wanted, videos = evidence.wanted, evidence.listing.videos
+    start, end = intent.at + ahead, intent.until + ahead
+    # A server that may rewrite prompts could show ours under any.
+    repeats = evidence.claims.repeats_prompts or any(wanted.has_prompt_of(video) for video in videos)
+
+    def could_be_ours(video: Video) -> bool:
+        if wanted.has_prompt_of(video):
+            return _is_from(video, start - SHIFT_SECONDS)
+        return _is_from(video, start - NEAR_SECONDS) and not (video.prompt and repeats)
+
+    def is_as_ours(video: Video) -> bool:
+        in_time = _is_from(video, start - CLOCK_SECONDS) and not _is_from(video, end + CLOCK_SECONDS)
+        return in_time and wanted.is_met_by(video)
+
+    possible = [one for one in videos if one.id not in evidence.claims.videos and could_be_ours(one)]
+    return possible, [one for one in possible if is_as_ours(one)]
+
+
+def _absent(intent: Record, evidence: Evidence, ahead: float) -> Decision:
+    if evidence.now < intent.until:
+        return _doubt("the request may still be on its way")
+    if evidence.listing.goes_back_to(intent.at + ahead - CLOCK_SECONDS):
         return Decision(Action.BUY)
-    return _doubt("it is not in the server's list, but neither is anything older, so the list proves nothing")
+    return _doubt(
+        "it is not in the server's list, but the list does not show, newest first, what was there before it, "
+        "and so proves nothing"
+    )
 
 
 def _doubt(reason: str) -> Decision:
     return Decision(Action.FAIL_IN_DOUBT, reason)
 
 
-def _is_between(video: Video, start: float, end: float) -> bool:
-    return video.created_at is None or start <= video.created_at <= end
-
-
-def _is_before(video: Video, moment: float) -> bool:
-    return video.created_at is not None and video.created_at < moment - CLOCK_SECONDS
+def _is_from(video: Video, moment: float) -> bool:
+    return video.created_at is None or video.created_at >= moment

@@ -54,14 +54,22 @@ class Listing:
     """
     What the server lists.
 
-    :param videos: in any order.
+    :param videos: in its order.
     :param ahead: by how many seconds the server's clock is ahead of the worker's; None if it tells no time.
-    :param whole: whether the list was seen to its end, or back to before the purchase.
     """
 
     videos: Sequence[Video]
     ahead: float | None
-    whole: bool
+
+    def goes_back_to(self, moment: float) -> bool:
+        """
+        Say whether everything of a server since a moment is in the list, whatever part of a longer one it is.
+
+        :param moment: in unix seconds by the server's clock.
+        """
+        times = [video.created_at for video in self.videos if video.created_at is not None]
+        newest_first = len(times) == len(self.videos) and times == sorted(times, reverse=True)
+        return newest_first and bool(times) and times[-1] < moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +77,9 @@ class Claims:
     """
     What the ledger knows.
 
-    :param videos: the ids of the server's videos that others own.
-    :param rivals: when others began to buy a video with the same prompt of which nothing more is known.
-    :param repeats_prompts: whether the server is known to show a prompt as it was sent.
+    :param videos: the ids of the listed videos that others own.
+    :param rivals: when others began to buy a video with the same prompt that is not known to be a listed one.
+    :param repeats_prompts: whether the list is known to show prompts as they were sent.
     """
 
     videos: AbstractSet[str]

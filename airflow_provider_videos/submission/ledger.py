@@ -3,8 +3,7 @@ What all durable purchases of one Airflow tell each other, so that no video gets
 
 Each purchase writes an entry before its request goes out, and another one after the answer, which names the
 video. Everything is in the keys, as hashes, and no key is written by two tasks: nothing can be overwritten,
-and one question reads a day. An entry is
-``videos_ledger.SERVER.DAY.PROMPT.PURCHASE[.VIDEO[.repeats]]``.
+and one question reads a day. An entry is ``videos_ledger.SERVER.DAY.PROMPT.TIME-OWNER[.VIDEO]``.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from airflow_provider_videos.submission.evidence import Claims
 
@@ -25,7 +24,8 @@ if TYPE_CHECKING:
 
 _NAME = "videos_ledger"
 _TIDIED = f"{_NAME}.tidied"
-_REPEATS = "repeats"
+_MOST_REMOVED = 500
+_CLOCKS_DIFFER_BY = 600.0
 KEPT = timedelta(days=2)
 """How long an entry is kept, and so how old a purchase in doubt may be to be settled by looking."""
 
@@ -72,13 +72,11 @@ class Ledger:
 
     def claim(self, at: float, wanted: Wanted, video: Video) -> None:
         """
-        Say what was bought. The others parameters are those of :meth:`open`.
+        Say what was bought. The other parameters are those of :meth:`open`.
 
         :param video: as the server described it.
         """
-        claim = f"{self._entry(at, wanted)}.{self._hash(video.id)}"
-        repeats = f".{_REPEATS}" if wanted.has_prompt_of(video) else ""
-        self.registry.set(claim + repeats, json.dumps(self.owner))
+        self.registry.set(f"{self._entry(at, wanted)}.{self._hash(video.id)}", json.dumps(self.owner))
 
     def claims(self, at: float, wanted: Wanted, videos: Iterable[Video], now: float) -> Claims:
         """
@@ -90,52 +88,68 @@ class Ledger:
         :param now: the present time.
         """
         mine = self._entry(at, wanted)
-        entries = [key for key in self._between(at, now) if not key.startswith(mine)]
-        parts = [entry.split(".") for entry in entries]
-        owned = {part[5] for part in parts if len(part) > 5}
-        named = {part[4] for part in parts if len(part) > 5}
+        entries = [_Entry.read(key) for key in self._between(at, now) if not key.startswith(mine)]
+        listed = {self._hash(video.id): video for video in videos}
+        owned = [(entry, listed[entry.video]) for entry in entries if entry.video in listed]
+        # A list may show other ids than a create returned: who claims none of its videos may own any of them.
+        settled = {(entry.owner, entry.at) for entry, _ in owned}
         return Claims(
-            videos={video.id for video in videos if self._hash(video.id) in owned},
+            videos={video.id for _, video in owned},
             rivals=[
-                int(part[4].split("-")[0]) / 1000
-                for part in parts
-                if part[3] == self._prompt(wanted) and part[4] not in named
+                entry.at
+                for entry in entries
+                if entry.prompt == self._prompt(wanted.prompt)
+                and not any(owner == entry.owner and since >= entry.at for owner, since in settled)
             ],
-            repeats_prompts=any(part[-1] == _REPEATS for part in parts),
+            repeats_prompts=bool(owned)
+            and all(entry.prompt == self._prompt(video.prompt or "") for entry, video in owned),
         )
 
     def tidy(self, now: float) -> None:
         """
-        Remove what is no longer needed; the first purchase of each day does it.
+        Remove what is no longer needed; the first purchases of each day do it.
 
         :param now: the present time.
         """
         today, oldest = _day(now), _day(now - KEPT.total_seconds() - 24 * 3600)
         if list(self.registry.keys(f"{_TIDIED}.{today}")):
             return
-        self.registry.set(f"{_TIDIED}.{today}", "")
-        for key in self.registry.keys(f"{_NAME}."):
-            if key.split(".")[2] < oldest:
-                self.registry.delete(key)
+        old = [key for key in self.registry.keys(f"{_NAME}.") if key.split(".")[2] < oldest]
+        for key in old[:_MOST_REMOVED]:
+            self.registry.delete(key)
+        if len(old) <= _MOST_REMOVED:
+            self.registry.set(f"{_TIDIED}.{today}", "")
 
     def _between(self, at: float, now: float) -> Iterator[str]:
-        day = datetime.fromtimestamp(at, UTC) - timedelta(days=1)
-        while _day(day.timestamp()) <= _day(now):
-            yield from self.registry.keys(f"{_NAME}.{self._server()}.{_day(day.timestamp())}.")
-            day += timedelta(days=1)
+        moment = at - 24 * 3600
+        while _day(moment) <= _day(now + _CLOCKS_DIFFER_BY):
+            yield from self.registry.keys(f"{_NAME}.{_hash(self.server)}.{_day(moment)}.")
+            moment += 24 * 3600
 
     def _entry(self, at: float, wanted: Wanted) -> str:
         purchase = f"{at * 1000:.0f}-{_hash(json.dumps(self.owner, sort_keys=True))}"
-        return f"{_NAME}.{self._server()}.{_day(at)}.{self._prompt(wanted)}.{purchase}"
+        return f"{_NAME}.{_hash(self.server)}.{_day(at)}.{self._prompt(wanted.prompt)}.{purchase}"
 
-    def _server(self) -> str:
-        return _hash(self.server)
-
-    def _prompt(self, wanted: Wanted) -> str:
-        return self._hash(" ".join(wanted.prompt.split()))
+    def _prompt(self, prompt: str) -> str:
+        return self._hash(" ".join(prompt.split()))
 
     def _hash(self, text: str) -> str:
         return _hash(f"{self.server}\n{text}")
+
+
+class _Entry(NamedTuple):
+    """What a key says."""
+
+    prompt: str
+    owner: str
+    at: float
+    video: str
+
+    @classmethod
+    def read(cls, key: str) -> _Entry:
+        _, _, _, prompt, purchase, *video = key.split(".")
+        at, _, owner = purchase.partition("-")
+        return cls(prompt, owner, int(at) / 1000, *video or [""])
 
 
 def _day(moment: float) -> str:

@@ -23,6 +23,7 @@ class Record:
     :param max_tries: Airflow's bound of tries at that time; only a clear raises it.
     :param video_id: what was bought; None for an intent.
     :param video: what the server said of it, without its prompt.
+    :param handed_on: whether a start of the task has ended with it.
     """
 
     fingerprint: str | None = None
@@ -31,18 +32,23 @@ class Record:
     max_tries: int | None = None
     video_id: str | None = None
     video: dict[str, Any] | None = None
+    handed_on: bool = False
 
     @classmethod
     def read(cls, value: object) -> Record | None:
         """
         Read what was recorded, by this release, another one or a person.
 
+        What makes no sense is an intent of which nothing is known: somebody meant something by it.
+
         :param value: what the store returned.
         """
-        if not isinstance(value, dict):
+        if value is None:
             return None
-        known = {name: value[name] for name in cls.__dataclass_fields__ if name in value}
-        return cls(**known) if known else None
+        if isinstance(value, str) and value:
+            return cls(video_id=value)
+        fields = value if isinstance(value, dict) else {}
+        return cls(**{name: fields[name] for name in cls.__dataclass_fields__ if name in fields})
 
     def written(self) -> dict[str, Any]:
         """Return it as plain JSON."""

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from airflow_provider_videos.api.errors import NotFound
 from airflow_provider_videos.submission.evidence import Listing, Wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from airflow_provider_videos.api.client import VideosClient
     from airflow_provider_videos.api.models import Video
     from airflow_provider_videos.api.requests import Operation
@@ -52,19 +51,24 @@ class Shop:
 
         :param back_to: the moment, by the worker's clock, before which nothing is of interest.
         """
-        videos: list[Video] = []
-        ahead: float | None = None
+        listing = Listing([], None)
         pages = self.client.pages(limit=_VIDEOS_OF_A_PAGE, order="desc")
         for page in islice(pages, _MOST_PAGES):
-            if page.server_time is not None and ahead is None:
+            ahead = listing.ahead
+            if ahead is None and page.server_time is not None:
                 ahead = page.server_time - time.time()
-            videos += page.data
-            if ahead is not None and _went_back_to(back_to + ahead, videos):
-                return Listing(videos, ahead, whole=True)
-        return Listing(videos, ahead, whole=next(pages, None) is None)
+            listing = Listing([*listing.videos, *page.data], ahead)
+            if ahead is not None and listing.goes_back_to(back_to + ahead):
+                break
+        return listing
 
+    def knows(self, video: Video) -> bool:
+        """
+        Say whether a video of the list can be asked for by its id: lists of some servers have others.
 
-def _went_back_to(moment: float, videos: Sequence[Video]) -> bool:
-    """Say whether a list is sorted, newest first, and has passed a moment."""
-    times = [video.created_at or 0 for video in videos]
-    return bool(times) and times[0] > times[-1] < moment and times == sorted(times, reverse=True)
+        :param video: one of the list.
+        """
+        try:
+            return self.client.retrieve(video.id).id == video.id
+        except NotFound:
+            return False

@@ -137,12 +137,14 @@ class VideoTrigger(BaseTrigger):
         if not await asyncio.to_thread(was_marked_failed, self.task_instance):
             self.log.info("Video %s goes on: its task has not been failed", self.video_id)
             return
-        async with await VideosHook(self.videos_conn_id).get_async_conn() as client:
-            try:
+        server = self.videos_conn_id
+        try:
+            async with await VideosHook(self.videos_conn_id).get_async_conn() as client:
+                server = client.endpoint.base_url
                 answer: VideoDeleted | VideosError = await client.delete(self.video_id)
-            except VideosError as error:
-                answer = error
-        self.log.info(cancellation(self.video_id, client.endpoint.base_url, answer))
+        except VideosError as error:
+            answer = error
+        self.log.info(cancellation(self.video_id, server, answer))
 
     async def _is_there(self) -> bool:
         """Wait for the video; False if the deadline came first."""

@@ -451,3 +451,225 @@ class TestEndpoint:
 def test_an_image_is_known_by_its_bytes():
     with pytest.raises(errors.InvalidRequest, match=r"notes\.txt.*JPEG, PNG or WebP"):
         Upload.image("notes.txt", b"hello")
+
+
+SIGNED = "signature=very-secret"
+
+
+class TestFilesElsewhere:
+    """Where content is missing, the job may say where the file is."""
+
+    @pytest.fixture
+    def elsewhere(self):
+        with Emulator(api_key=None) as other:
+            other.inject(
+                Fault(Answer(status=200, body=b"0000ftyp" + bytes(92)), operation="content", times=None)
+            )
+            yield other
+
+    @pytest.fixture
+    def url(self, elsewhere):
+        return f"{elsewhere.base_url}/videos/x/content?{SIGNED}"
+
+    def job(self, emulator, status="completed", **extra):
+        body = {"id": "v", "status": status, **extra}
+        emulator.inject(Fault(Answer(status=200, body=body), operation="retrieve", times=None))
+
+    @pytest.mark.parametrize("missing", [400, 404, 405, 410, 422, 501])
+    def test_it_is_fetched_there_without_our_credentials(
+        self, connect, endpoint, videos_emulator, elsewhere, url, missing
+    ):
+        videos_emulator.inject(Fault(Answer(status=missing), operation="content", times=None))
+        self.job(videos_emulator, url=url)
+        client = connect(replace(endpoint, headers={"x-tenant": "us"}, query={"version": "2"}))
+        with client.download_content("v") as content:
+            assert len(b"".join(content.chunks)) == 100
+        (seen,) = elsewhere.record.exchanges
+        assert not {"authorization", "x-tenant"} & set(seen.headers)
+        assert seen.query == SIGNED
+        assert videos_emulator.record.requests == {"content": 1, "retrieve": 1}
+
+    @pytest.mark.parametrize(
+        "place",
+        [
+            lambda url: {"url": url},
+            lambda url: {"url": None, "urls": [url, "http://other"]},
+            lambda url: {"unsigned_urls": [url]},
+            lambda url: {"content": [{"type": "video", "url": url}]},
+            lambda url: {"videos": [{"url": url}]},
+        ],
+    )
+    def test_it_is_found_in_every_place(self, client, videos_emulator, url, place):
+        videos_emulator.inject(Fault(Answer(status=404), operation="content"))
+        self.job(videos_emulator, **place(url))
+        with client.download_content("v") as content:
+            assert len(b"".join(content.chunks)) == 100
+
+    def test_an_address_on_the_server_itself_gets_the_key(self, client, videos_emulator):
+        videos_emulator.inject(
+            Fault(Answer(status=404), operation="content"),
+            Fault(Answer(status=200, body=b"0000ftyp"), operation="content", nth=2),
+        )
+        self.job(videos_emulator, url="/v1/videos/w/content")
+        with client.download_content("v") as content:
+            assert b"".join(content.chunks) == b"0000ftyp"
+        assert videos_emulator.record.exchanges[-1].path == "/v1/videos/w/content"
+        assert videos_emulator.record.exchanges[-1].headers["authorization"] == "***"
+
+    @pytest.mark.parametrize(
+        "extra",
+        [
+            {},
+            {"urls": []},
+            {"content": [{}]},
+            {"url": "file:///etc/passwd"},
+            {"url": "http://["},
+            {"status": "in_progress", "url": "http://127.0.0.1:9/preview"},
+        ],
+    )
+    def test_without_an_address_the_first_answer_counts(self, client, videos_emulator, extra):
+        videos_emulator.inject(Fault(Answer(status=404, body={"detail": "not ready"}), operation="content"))
+        self.job(videos_emulator, **extra)
+        with pytest.raises(errors.NotFound, match="not ready"), client.download_content("v"):
+            pass
+
+    @pytest.mark.parametrize("answer", [Answer(status=404), Answer(status=200, body="<html>"), Drop()])
+    def test_a_job_that_cannot_be_asked_changes_nothing(self, client, videos_emulator, answer):
+        videos_emulator.inject(
+            Fault(Answer(status=400, body={"detail": "not ready"}), operation="content"),
+            Fault(answer, operation="retrieve"),
+        )
+        with pytest.raises(errors.Refused, match="not ready"), client.download_content("v"):
+            pass
+
+    def test_a_thumbnail_is_not_taken_from_there(self, client, videos_emulator, url):
+        videos_emulator.inject(Fault(Answer(status=501), operation="content"))
+        self.job(videos_emulator, url=url)
+        with (
+            pytest.raises(errors.NotSupported, match="does not support download of the thumbnail"),
+            client.download_content("v", variant="thumbnail"),
+        ):
+            pass
+
+    def test_a_wrong_key_is_not_a_missing_file(self, client, videos_emulator, url):
+        videos_emulator.inject(Fault(Answer(status=401), operation="content"))
+        self.job(videos_emulator, url=url)
+        with pytest.raises(errors.Unauthorized), client.download_content("v"):
+            pass
+
+    @pytest.mark.parametrize(
+        ("status", "kind"), [(403, errors.Refused), (404, errors.Refused), (500, errors.ServerFault)]
+    )
+    def test_an_address_that_refuses_says_so_without_its_signature(
+        self, client, videos_emulator, elsewhere, url, status, kind
+    ):
+        elsewhere.clear_faults()
+        elsewhere.inject(Fault(Answer(status=status, body=f"no {url}"), operation="content", times=None))
+        videos_emulator.inject(Fault(Answer(status=404), operation="content", times=None))
+        self.job(videos_emulator, url=url)
+        with pytest.raises(kind, match="may have expired") as caught, client.download_content("v"):
+            pass
+        assert type(caught.value) is kind
+        assert "very-secret" not in str(caught.value)
+
+    def test_redirects_from_there_are_counted(self, client, videos_emulator, elsewhere, url):
+        elsewhere.clear_faults()
+        elsewhere.inject(
+            Fault(Answer(status=302, headers={"Location": url}), operation="content", times=None)
+        )
+        videos_emulator.inject(Fault(Answer(status=404), operation="content"))
+        self.job(videos_emulator, url=url)
+        with pytest.raises(errors.Refused, match="302"), client.download_content("v"):
+            pass
+        assert elsewhere.record.requests["content"] == 5
+
+
+@pytest.mark.parametrize("value", [{"a", "b"}, object(), float("nan"), "\ud83d"])
+@pytest.mark.parametrize("request_format", ["multipart", "json"])
+def test_an_extra_field_that_cannot_be_sent_is_refused(
+    connect, endpoint, videos_emulator, value, request_format
+):
+    client = connect(replace(endpoint, request_format=request_format))
+    with pytest.raises(errors.InvalidRequest, match="field"):
+        client.create("A boat", extra_body={"odd": value})
+    assert videos_emulator.record.connections == 0
+
+
+def test_extra_fields_have_texts_for_names(client):
+    with pytest.raises(errors.InvalidRequest, match="names"):
+        client.create("A boat", extra_body={1: 2})
+
+
+def test_half_a_character_is_refused_where_it_cannot_be_sent(client):
+    with pytest.raises(errors.InvalidRequest, match="half a character") as caught:
+        client.create("A boat \ud83d")
+    assert "boat" not in str(caught.value)
+    with pytest.raises(errors.InvalidRequest, match="video_id"):
+        client.retrieve("v\ud83d")
+
+
+def test_extra_fields_travel_as_the_encoding_asks(connect, endpoint, videos_emulator):
+    extra = {"fps": 12, "flag": True, "scale": 1.5, "tags": ["a"], "deep": {"b": [1]}, "none": None, "t": "x"}
+    connect(endpoint).create("A boat", extra_body=extra)
+    connect(replace(endpoint, request_format="json")).create("A boat", extra_body=extra)
+    form, whole = (purchase.fields for purchase in videos_emulator.purchases)
+    assert {name: form[name] for name in extra if name in form} == {
+        "fps": "12",
+        "flag": "true",
+        "scale": "1.5",
+        "tags": '["a"]',
+        "deep": '{"b": [1]}',
+        "t": "x",
+    }
+    assert {name: whole[name] for name in extra if name in whole} == {
+        name: value for name, value in extra.items() if value is not None
+    }
+
+
+def test_extra_fields_override_ours_in_every_purchase(client, videos_emulator):
+    first = client.create("A boat", extra_body={"prompt": "A ship", "seed": 7}).id
+    videos_emulator.clock.advance(60)
+    client.remix(first, "Red", extra_body={"prompt": "Blue", "seed": 7})
+    client.edit(first, "Red", extra_body={"prompt": "Blue", "seed": 7})
+    client.extend(first, "On", seconds=4, extra_body={"prompt": "Blue", "seconds": "8", "seed": 7})
+    assert [p.fields["prompt"] for p in videos_emulator.purchases] == ["A ship", "Blue", "Blue", "Blue"]
+    assert videos_emulator.purchases[-1].fields["seconds"] == "8"
+    assert all(str(p.fields["seed"]) == "7" for p in videos_emulator.purchases)
+
+
+def test_any_success_of_a_create_is_one(client, videos_emulator):
+    for status in (200, 201, 202):
+        videos_emulator.inject(Fault(Answer(status=status, body={"id": f"v{status}"}), operation="create"))
+        assert client.create("A boat").id == f"v{status}"
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 425, 500])
+def test_content_that_is_not_ready_is_an_error_in_the_server_s_words(client, videos_emulator, status):
+    videos_emulator.inject(
+        Fault(Answer(status=status, body={"detail": "not yet"}), operation="content", times=None)
+    )
+    with pytest.raises(errors.AnswerError, match="not yet"), client.download_content("v"):
+        pass
+
+
+class TestGone:
+    """A 404 of a delete is believed only when the video is gone indeed."""
+
+    @pytest.mark.parametrize(
+        "job", [Answer(status=404), Answer(status=500), Answer(status=200, body="<html>")]
+    )
+    def test_a_video_nobody_knows_is_gone(self, client, videos_emulator, job):
+        videos_emulator.inject(Fault(job, operation="retrieve", times=None))
+        assert client.delete("v").deleted is False
+
+    def test_a_video_that_says_it_is_deleted_is_gone(self, client, videos_emulator):
+        body = {"id": "v", "status": "deleted"}
+        videos_emulator.inject(Fault(Answer(status=200, body=body), operation="retrieve"))
+        assert client.delete("v").deleted is False
+
+    def test_a_server_without_deletion_says_404_too(self, client, videos_emulator):
+        bought = client.create("A boat")
+        videos_emulator.inject(Fault(Answer(status=404), operation="delete"))
+        with pytest.raises(errors.NotSupported, match="does not support delete") as caught:
+            client.delete(bought.id)
+        assert (caught.value.status_code, caught.value.video_id) == (404, bought.id)

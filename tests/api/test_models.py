@@ -90,3 +90,66 @@ def test_values_of_every_type_are_understood_or_left_out(field, sent, read):
 def test_fields_of_the_server_s_own_stay_out_of_the_contract():
     video = Video.model_validate({"id": "v", "url": "https://cdn/x?signature=s", "object": "video"})
     assert "url" not in video.contract()
+
+
+WORDS: dict[Phase, list] = {
+    Phase.WAITING: ["queued", "pending", "submitted", "not_start", "created", "waiting", " Queued\n"],
+    Phase.RUNNING: [
+        *(
+            "in_progress",
+            "processing",
+            "generating",
+            "postprocessing",
+            "running",
+            "preprocessing",
+            "IN_PROGRESS",
+        )
+    ],
+    Phase.SUCCEEDED: ["completed", "succeeded", "success", "complete", "done", "SUCCESS"],
+    Phase.FAILED: ["failed", "failure", "error", "FAILURE"],
+    Phase.STOPPED: ["cancelled", "canceled", "expired", "deleted"],
+    Phase.UNKNOWN: ["unknown", "", "dreaming", None],
+}
+
+
+@pytest.mark.parametrize(
+    ("phase", "word"), [(phase, word) for phase, words in WORDS.items() for word in words]
+)
+def test_every_word_of_a_status_has_its_meaning(phase, word):
+    video = Video.model_validate({"id": "v", "status": word})
+    assert video.phase is phase
+    assert video.has_failed is (phase in {Phase.FAILED, Phase.STOPPED})
+
+
+URL = "https://cdn/v.mp4?signature=s"
+
+
+@pytest.mark.parametrize(
+    ("job", "url"),
+    [
+        ({"url": URL}, URL),
+        ({"urls": [URL, "https://other"]}, URL),
+        ({"unsigned_urls": [URL]}, URL),
+        ({"content": [{"type": "video", "url": URL}]}, URL),
+        ({"videos": [{"url": URL}, {"url": "https://other"}]}, URL),
+        ({"url": "", "urls": [], "videos": [URL]}, URL),
+        ({"url": {"url": URL}}, URL),
+        ({}, None),
+        ({"url": None, "urls": None, "content": "here", "videos": [{}]}, None),
+        ({"urls": URL, "content": {"url": URL}}, None),
+    ],
+)
+def test_a_job_may_say_where_its_file_is(job, url):
+    video = Video.model_validate({"id": "v", **job})
+    assert video.result_url == url
+    assert "cdn" not in str(video.contract())
+
+
+def test_truth_is_no_text():
+    assert Video.model_validate({"id": "v", "size": True, "model": False}).contract()["size"] is None
+    assert Video.model_validate({"id": 7}).id == "7"
+
+
+def test_a_moment_with_its_own_zone_is_understood():
+    video = Video.model_validate({"id": "v", "created_at": "2026-09-21T16:13:20+02:00", "progress": "40"})
+    assert (video.created_at, video.progress) == (1_790_000_000, 40)

@@ -10,9 +10,17 @@ from airflow_provider_videos.api.models import Phase
 from airflow_provider_videos.api.responses import (
     error_of,
     find_failed_video,
+    outcome_of,
+    quoted,
+    read_character,
+    read_digest,
+    read_etag,
+    read_length,
     read_model_names,
     read_page,
+    read_range,
     read_video,
+    words_of,
 )
 
 FAILED = {"id": "v", "status": "failed", "error": {"code": 500, "message": "out of memory"}}
@@ -193,3 +201,232 @@ def test_models_are_named_where_they_are_listed(body, names):
 def test_a_login_page_is_no_list_of_models():
     with pytest.raises(errors.Unreadable):
         read_model_names(answer(200, "<html>"))
+
+
+WRAPPED = (
+    "litellm.InternalServerError: OpenAIException - "
+    + json.dumps({**FAILED, "object": "video", "id": "upstream"})
+    + "\n\nLiteLLM: model group 'x' failed with the error above."
+)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": {"message": WRAPPED, "code": "500"}},
+        {"error": WRAPPED},
+        {"detail": "{not this} " + WRAPPED},
+        {"message": '{"error": {"id": 1}} and ' + WRAPPED},
+    ],
+)
+def test_a_failed_video_is_found_in_the_middle_of_a_text(body):
+    assert find_failed_video(answer(500, body), "v").error.message == "out of memory"
+
+
+@pytest.mark.parametrize("text", ["{" * 100_000, '{"a":' * 100_000, "{} " * 30 + json.dumps(FAILED)])
+def test_the_search_for_a_failed_video_has_an_end(text):
+    assert find_failed_video(answer(500, {"error": text}), "v") is None
+
+
+@pytest.mark.parametrize(
+    "operation", ["list", "remix", "edit", "extend", "create character", "get character"]
+)
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"detail": "Not Found"},
+        {"error": {"message": "Invalid URL (GET /v1/videos)", "type": "invalid_request_error"}},
+        {"error": True, "status": 404, "message": "Not Found"},
+        "404 page not found",
+        {"error": {"message": 'litellm.NotFoundError: Exception - {"detail":"Not Found"}\n\nLiteLLM: no'}},
+        "Cannot POST /v1/videos/v/remix",
+        "",
+    ],
+)
+def test_a_place_that_is_missing_is_an_operation_that_is_not_supported(operation, body):
+    found = error(answer(404, body), operation)
+    assert type(found) is errors.NotSupported
+    assert f"does not support {operation}, or" in str(found)
+
+
+@pytest.mark.parametrize("operation", ["remix", "edit", "list"])
+def test_a_video_that_is_missing_is_not_an_operation_that_is(operation):
+    assert type(error(answer(404, {"detail": "Video v not found"}), operation)) is errors.NotFound
+
+
+def test_a_character_is_read_by_its_id():
+    assert read_character(answer(200, {"id": 7, "name": "Otter"})).id == "7"
+    with pytest.raises(errors.Unreadable, match="a character with an id"):
+        read_character(answer(200, {"name": "Otter"}))
+
+
+def test_what_is_unreadable_is_described():
+    with pytest.raises(errors.Unreadable) as caught:
+        read_video(answer(201, {"name": "x"}, **{"content-type": "text/x", "x-request-id": "req_1"}))
+    assert "answered 201, but not with a video with an id: 13 bytes of text/x" in str(caught.value)
+    assert (caught.value.status_code, caught.value.request_id) == (201, "req_1")
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "kind"),
+    [
+        (403, {}, errors.Refused),
+        (404, {}, errors.Refused),
+        (429, {}, errors.Busy),
+        (503, {"retry-after": "1"}, errors.Busy),
+        (500, {}, errors.ServerFault),
+        (408, {}, errors.ServerFault),
+        (501, {}, errors.Refused),
+    ],
+)
+def test_elsewhere_nothing_is_said_of_the_key_or_the_video(status, headers, kind):
+    found = error_of(
+        answer(status, "AccessDenied", **headers),
+        operation="download",
+        video_id="v",
+        secrets=(),
+        at_home=False,
+    )
+    assert type(found) is kind
+    assert "AccessDenied; it is where the server says that the file is" in str(found)
+
+
+def test_a_model_that_is_gone_may_be_a_service_that_is():
+    body = {"error": {"message": "no such model", "code": "model_not_found"}}
+    found = error(answer(400, body), "create")
+    assert type(found) is errors.Refused
+    assert "still offer the Videos API" in str(found)
+    assert "still offer" not in str(
+        error(answer(400, {"error": {"message": "x", "code": "other"}}), "create")
+    )
+
+
+def test_the_parameter_at_fault_is_named():
+    body = {"error": {"message": "bad", "param": "size", "type": "invalid_request_error"}}
+    assert "bad (parameter size)" in str(error(answer(400, body)))
+    assert "parameter" not in str(error(answer(400, {"error": {"message": "bad"}})))
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "words"),
+    [
+        ({"error": {"message": "slow", "type": "overload", "code": 7}}, "7", "overload slow"),
+        ({"error": "slow", "code": "c", "type": "t"}, "c", "t slow"),
+        ({"error": {"message": "slow", "code": True}}, None, " slow"),
+        ({"message": "slow", "code": None}, None, " slow"),
+        ("plain", None, " "),
+    ],
+)
+def test_the_retry_table_is_told_code_type_and_words(body, code, words):
+    outcome = outcome_of(answer(503, body, **{"retry-after": "3"}))
+    assert (outcome.status_code, outcome.code, outcome.words) == (503, code, words)
+    assert outcome.retry_after == 3
+
+
+def test_a_code_and_a_request_id_hide_what_is_secret_too():
+    body = {"error": {"message": "x", "code": "sk-12345"}}
+    found = error(answer(401, body, **{"x-request-id": "sk-12345"}), secrets=("sk-12345",))
+    assert (found.code, found.request_id) == ("***", "***")
+    assert error(answer(401, body)).request_id is None
+
+
+@pytest.mark.parametrize(
+    ("words", "repeated"),
+    [
+        ("short", "short"),
+        ("x" * 501, "x" * 500),
+        ("see https://h/p?a=1&b=2 and", "see https://h/p?*** and"),
+        ("no?query", "no?query"),
+        ("the key abcde", "the key abcde"),
+        ("the key abcdef", "the key ***"),
+    ],
+)
+def test_words_are_repeated_short_and_without_secrets(words, repeated):
+    assert quoted(words, ("abcde" if words.endswith("abcde") else "abcdef", "", None)) == repeated
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"error": {"message": "expired"}}', "expired"),
+        (b'{"detail": "not ready"}', "not ready"),
+        (b'{"prompt": "a boat", "url": "https://h/x?sig=1"}', "JSON with prompt, url"),
+        (b"<html>https://h/x?sig=1</html>", "<html>https://h/x?***"),
+        (b'"a string"', "a string"),
+        (b"[1]", "[1]"),
+        (b"\xff", "\ufffd"),
+    ],
+)
+def test_a_body_that_is_no_file_is_described(body, words):
+    assert words_of(body) == words
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_place_that_is_gone_is_one_that_is_missing(status):
+    assert type(error(answer(status, {"detail": "Not Found"}), "remix")) is errors.NotSupported
+    assert type(error(answer(status, {"detail": "Not Found"}), "delete")) is errors.NotFound
+    assert "/v1" in str(error(answer(status, {"detail": "Not Found"}), "list models"))
+
+
+@pytest.mark.parametrize("status", [405, 501])
+def test_both_ways_to_say_that_there_is_no_such_thing(status):
+    found = error(answer(status, {}), "delete")
+    assert type(found) is errors.NotSupported
+    assert str(found).count("this server does not support delete") == 1
+    assert "or does not know" not in str(found)
+
+
+def test_items_that_are_no_models_are_passed_over():
+    assert read_model_names(answer(200, {"data": [{"id": 7}, "x", {"name": "y"}, {"id": "z"}]})) == ["7", "z"]
+    assert read_model_names(answer(200, [1])) == []
+
+
+@pytest.mark.parametrize(
+    ("header", "place"),
+    [
+        ("bytes 5-9/10", (5, 10)),
+        ("bytes 5-9/*", (5, None)),
+        ("bytes */10", (None, None)),
+        ("bytes 5-9", (None, None)),
+        ("items 5-9/10", (None, None)),
+        ("bytes -5-9/10", (None, None)),
+        ("", (None, None)),
+    ],
+)
+def test_a_part_says_where_it_begins(header, place):
+    assert read_range({"content-range": header}) == place
+
+
+@pytest.mark.parametrize("etag", ['"abc"', '"a-1"', '""'])
+def test_a_strong_etag_stands_for_the_bytes(etag):
+    assert read_etag({"etag": etag}) == etag
+
+
+@pytest.mark.parametrize("etag", ['W/"abc"', "abc", '"a"b"', "", '"\u00e4"'])
+def test_any_other_does_not(etag):
+    assert read_etag({"etag": etag}) is None
+
+
+@pytest.mark.parametrize(("length", "size"), [("10", 10), ("0", 0), ("-1", None), ("", None), ("1e3", None)])
+def test_a_length_is_a_number(length, size):
+    assert read_length({"content-length": length}) == size
+
+
+SHA, MD5 = "A" * 42 + "8=", "A" * 21 + "Q=="
+
+
+@pytest.mark.parametrize(
+    ("headers", "algorithm"),
+    [
+        ({"repr-digest": f"md5=:xx:, sha-256=:{SHA}:"}, "sha256"),
+        ({"digest": f"SHA-256={SHA},unixsum=3"}, "sha256"),
+        ({"content-md5": MD5}, "md5"),
+        ({"x-goog-hash": f"crc32c=AAAAAA==,md5={MD5}"}, "md5"),
+        ({"repr-digest": "sha-256=:not base64:", "content-md5": MD5}, "md5"),
+        ({"repr-digest": f"sha-256=:{MD5}:"}, None),
+        ({}, None),
+    ],
+)
+def test_a_digest_is_read_in_each_of_its_spellings(headers, algorithm):
+    digest = read_digest(headers)
+    assert (digest and digest[0]) == algorithm

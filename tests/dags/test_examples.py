@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from importlib import import_module
 
 import av
 import pytest
 
-from airflow_provider_videos.api import retry
 from airflow_provider_videos.emulator import Answer, Failed, Fault, Moderated
 from airflow_provider_videos.submission import durable
 
 
 @pytest.fixture
-def run(videos_emulator, connect_to, tmp_path):
+def run(videos_emulator, connection, tmp_path):
     """Run an example and return the files it delivered."""
 
     def run(name, state="success", **conf):
-        connect_to(videos_emulator)
         videos_emulator.clock.per_request = 3
         ran = import_module(name).dag.test(run_conf={"destination": f"{tmp_path}/", **conf})
         assert ran.state == state
@@ -48,6 +47,10 @@ def test_a_clip_is_edited_in_several_ways(run, videos_emulator):
     assert [purchase.operation for purchase in videos_emulator.purchases] == ["create", *["edit"] * 3]
 
 
+def test_a_video_and_its_thumbnail_become_assets(run):
+    assert {film.suffix for film in run("example_video_asset")} == {".mp4", ".webp"}
+
+
 class TestMakeAgain:
     NAME = "example_make_again"
 
@@ -72,11 +75,13 @@ class TestMakeAgain:
         assert len(videos_emulator.purchases) == 1
 
     def test_a_purchase_in_doubt_is_not_made_again(self, run, videos_emulator, monkeypatch):
+        fields = json.loads(videos_emulator.airflow_connection) | {"extra": {"timeout": {"total": 0.2}}}
+        monkeypatch.setenv("AIRFLOW_CONN_VIDEOS_DEFAULT", json.dumps(fields))
         monkeypatch.setattr(durable, "_LOOKS", (0, 0))
         videos_emulator.inject(
             Fault(Answer(status=500, accepted=True), operation="create"),
             Fault(Answer(status=500), operation="list", times=None),
         )
-        monkeypatch.setattr(retry.Backoff, "wait", lambda *_: None)
+        monkeypatch.setattr(durable, "_LATE_SECONDS", 0)
         assert run(self.NAME, state="failed", purchases=3) == []
         assert len(videos_emulator.purchases) == videos_emulator.record.requests["create"] == 1

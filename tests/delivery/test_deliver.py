@@ -1,225 +1,382 @@
+"""Whole or not at all, whatever servers and connections do."""
+
 from __future__ import annotations
 
+import base64
 import hashlib
-import random
-import stat
+import logging
 
 import pytest
 
-from airflow_provider_videos.api.client import Content
-from airflow_provider_videos.api.containers import AVI, JPEG, MP4, PNG, WEBM, WEBP, sniff
-from airflow_provider_videos.api.errors import DeliveryError, InvalidRequest
-from airflow_provider_videos.delivery.deliver import deliver
-from airflow_provider_videos.delivery.destinations import Destination
-from airflow_provider_videos.delivery.sinks import S3Object
-
-MIB = 1024 * 1024
-
-
-def file(size: int) -> bytes:
-    return b"\0\0\0\x14ftypisom" + random.Random(size).randbytes(size - 12)
-
-
-def content(body: bytes, *, length: int | None = None, piece: int = 100_000) -> Content:
-    chunks = (body[at : at + piece] for at in range(0, len(body), piece))
-    return Content("video/mp4", length, chunks)
-
-
-class BrokenOffError(Exception):
-    pass
-
-
-def breaking_off(body: bytes):
-    yield from content(body).chunks
-    raise BrokenOffError
-
-
-@pytest.fixture(params=["local", "s3"])
-def place(request, tmp_path):
-    """A place to deliver to: a sink for it, what stands there, and everything that was left lying about."""
-    if request.param == "local":
-        return Local(tmp_path)
-    return Bucket(request.getfixturevalue("s3"))
-
-
-class Local:
-    def __init__(self, folder) -> None:
-        self._folder = folder
-        self.uri = (folder / "film.mp4").as_uri()
-
-    def s3(self):
-        raise AssertionError("no client is needed")
-
-    def read(self) -> bytes:
-        return (self._folder / "film.mp4").read_bytes()
-
-    def leftovers(self) -> list[str]:
-        return [path.name for path in self._folder.iterdir()]
-
-
-class Bucket:
-    def __init__(self, client) -> None:
-        self._client = client
-        self._key = f"films/{random.randbytes(8).hex()}.mp4"
-        self.uri = f"s3://bucket/{self._key}"
-
-    def s3(self):
-        return self._client
-
-    def read(self) -> bytes:
-        return self._client.get_object(Bucket="bucket", Key=self._key)["Body"].read()
-
-    def leftovers(self) -> list[str]:
-        found = self._client.list_objects_v2(Bucket="bucket", Prefix=self._key).get("Contents", [])
-        uploads = self._client.list_multipart_uploads(Bucket="bucket").get("Uploads", [])
-        return [item["Key"] for item in found] + [item["Key"] for item in uploads]
-
-
-def bring(content, place):
-    return deliver("v", content, Destination.parse(place.uri), place.s3)
-
-
-@pytest.mark.parametrize("size", [12, 1000, 8 * MIB, 8 * MIB + 1, 20 * MIB])
-def test_what_arrives_is_what_was_sent(place, size):
-    body = file(size)
-    receipt = bring(content(body, length=size), place)
-    assert place.read() == body
-    assert receipt.size_bytes == size
-    assert receipt.sha256 == hashlib.sha256(body).hexdigest()
-    assert receipt.container is MP4
-    assert receipt.uri == place.uri
-    assert len(place.leftovers()) == 1
-
-
-@pytest.mark.parametrize("size", [1000, 20 * MIB])
-def test_a_stream_that_breaks_off_leaves_nothing(place, size):
-    with pytest.raises(BrokenOffError):
-        bring(Content("video/mp4", None, breaking_off(file(size))), place)
-    assert place.leftovers() == []
-
-
-@pytest.mark.parametrize("promised", [999, 1001])
-def test_another_length_than_promised_leaves_nothing(place, promised):
-    with pytest.raises(DeliveryError, match=f"{promised} bytes were promised and 1000 came"):
-        bring(content(file(1000), length=promised), place)
-    assert place.leftovers() == []
-
-
-@pytest.mark.parametrize(
-    "body", [b"", b"{}", b'{"error": {"message": "expired"}}', b"<html>gone</html>", bytes(5000)]
+from airflow_provider_videos.api.errors import (
+    AnswerError,
+    DeliveryError,
+    NotFound,
+    TransportError,
+    Unauthorized,
+    VideoFailed,
+    VideosError,
 )
-def test_what_is_no_video_is_not_delivered(place, body):
-    with pytest.raises(DeliveryError, match="did not send a video or an image"):
-        bring(content(body), place)
-    assert place.leftovers() == []
+from airflow_provider_videos.delivery.deliver import Expired
+from airflow_provider_videos.delivery.order import NoSuchVariant
+from airflow_provider_videos.delivery.s3 import S3Object
+from airflow_provider_videos.emulator import Answer, Corrupt, Cut, Drop, Expires, Fault, Stall
+from tests.delivery.conftest import Waits
+from tests.delivery.films import FTYP, MIB, box, film, served
 
 
-def test_a_video_in_tiny_pieces_is_known_all_the_same(place):
-    body = file(100)
-    bring(content(body, piece=1), place)
-    assert place.read() == body
+def content(effect, **options) -> Fault:
+    return Fault(effect, operation="content", **options)
 
 
-@pytest.mark.parametrize(
-    ("head", "container"),
-    [
-        (b"\0\0\0\x18ftypmp42", MP4),
-        (b"RIFF\x10\0\0\0AVI LIST", AVI),
-        (b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81", WEBM),
-        (b"RIFF\x10\0\0\0WEBPVP8 ", WEBP),
-        (b"\xff\xd8\xff\xe0\0\x10JFIF", JPEG),
-        (b"\x89PNG\r\n\x1a\n", PNG),
-        (b"RIFF\x10\0\0\0WAVEfmt ", None),
-        (b"GIF89a", None),
-        (b"", None),
-    ],
-)
-def test_a_format_is_told_by_its_first_bytes(head, container):
-    assert sniff(head) is container
+class TestWhole:
+    @pytest.mark.parametrize("size", [36, 1000, 8 * MIB, 20 * MIB + 1])
+    def test_what_arrives_is_what_was_sent(self, server, deliver, place, size):
+        data = film(size)
+        server.emulator.serve(served(data))
+        receipt = deliver(f"{place.uri}film.mp4")
+        assert place.files() == {"film.mp4": data}
+        assert (receipt.size_bytes, receipt.sha256) == (size, hashlib.sha256(data).hexdigest())
+        assert receipt.content_type == "video/mp4"
+        assert server.downloads == 1
 
+    def test_a_folder_gets_the_id_and_the_extension_of_what_came(self, server, deliver, place):
+        server.emulator.serve(served(b"RIFF\x10\0\0\0AVI LIST", "video/mp4"))
+        deliver(place.uri)
+        assert list(place.files()) == [f"{server.video_id}.avi"]
 
-def test_a_new_file_has_the_permissions_of_any_new_file(tmp_path):
-    deliver("v", content(file(100)), Destination.parse(f"{tmp_path}/deep/film.mp4"), None)
-    (tmp_path / "other").write_text("")
-    modes = {
-        stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "deep" / "film.mp4", tmp_path / "other")
-    }
-    assert len(modes) == 1
+    def test_a_name_may_leave_its_extension_open(self, server, deliver, place):
+        server.emulator.serve(served(b"\x1a\x45\xdf\xa3 a WebM"))
+        deliver(f"{place.uri}film.{{ext}}")
+        assert list(place.files()) == ["film.webm"]
 
+    @pytest.mark.parametrize("size", [1000, 20 * MIB])
+    def test_a_server_that_is_down_for_good_leaves_nothing(self, server, deliver, place, size):
+        server.emulator.serve(served(film(size)))
+        server.emulator.inject(content(Cut(after_bytes=size // 2)), content(Drop(), nth=2, times=None))
+        with pytest.raises(TransportError, match="no answer from the server"):
+            deliver(f"{place.uri}film.mp4")
+        assert place.files() == {}
 
-@pytest.mark.parametrize(
-    ("destination", "uri"),
-    [
-        ("/films/a.mp4", "file:///films/a.mp4"),
-        ("/films/", "file:///films/v%2Fd%3D.mp4".replace("%", "%25")),
-        ("file:///films/a%20b.mp4", "file:///films/a%20b.mp4"),
-        ("file://localhost/films/a.mp4", "file:///films/a.mp4"),
-        ("s3://bucket/films/a.mp4", "s3://bucket/films/a.mp4"),
-        ("s3://bucket/what?#%20.mp4", "s3://bucket/what?#%20.mp4"),
-        ("s3://bucket/films/", "s3://bucket/films/v%2Fd%3D.mp4"),
-        ("s3://bucket", "s3://bucket/v%2Fd%3D.mp4"),
-        ("s3://s3/films/a.mp4", "s3://s3/films/a.mp4"),
-    ],
-)
-def test_a_destination_means_what_its_user_wrote(destination, uri):
-    assert Destination.parse(destination).file_for("v/d=", MP4).uri == uri
+    def test_a_file_that_stands_there_survives_a_failure(self, server, deliver, place):
+        place.put("film.mp4", b"old")
+        server.emulator.serve(served(film(1000)[:-5]))
+        with pytest.raises(DeliveryError, match="not whole"):
+            deliver(f"{place.uri}film.mp4")
+        assert place.files() == {"film.mp4": b"old"}
 
+    @pytest.mark.parametrize("body", [b"", b"{}", b"<html>gone</html>", bytes(5000)])
+    def test_what_is_no_video_is_not_delivered(self, server, deliver, place, body):
+        server.emulator.serve(served(body))
+        with pytest.raises(DeliveryError, match="did not send a video or an image"):
+            deliver(f"{place.uri}film.mp4")
+        assert place.files() == {}
 
-@pytest.mark.parametrize("video_id", ["../../etc/passwd", "..", "/etc/passwd", "a" * 300, "~", "\0"])
-def test_no_id_climbs_out_of_its_folder(tmp_path, video_id):
-    deliver(video_id, content(file(100)), Destination.parse(f"{tmp_path}/"), None)
-    assert len(list(tmp_path.iterdir())) == 1
+    def test_a_success_that_is_no_video_is_described_without_its_values(self, server, deliver, place):
+        body = b'{"url": "https://cdn/SECRETPATH", "prompt": "A secret boat"}'
+        server.emulator.serve(served(body, "application/json"))
+        with pytest.raises(DeliveryError, match="JSON with url, prompt") as caught:
+            deliver(place.uri)
+        assert "secret" not in str(caught.value).lower()
 
-
-def test_ids_that_differ_in_their_end_alone_are_two_files(tmp_path):
-    for video_id in ("v" * 262 + "1", "v" * 262 + "2"):
-        deliver(video_id, content(file(100)), Destination.parse(f"{tmp_path}/"), None)
-    assert len(list(tmp_path.iterdir())) == 2
-
-
-def test_a_folder_without_its_slash_is_named(tmp_path):
-    with pytest.raises(InvalidRequest, match="is a folder: end it with /"):
-        Destination.parse(str(tmp_path))
-
-
-def test_a_place_that_cannot_be_written_is_named_without_its_temporary_name(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(DeliveryError, match=r"file/film\.mp4 cannot be written") as caught:
-        deliver("v", content(file(100)), Destination.parse(f"{tmp_path}/file/film.mp4"), None)
-    assert ".part" not in str(caught.value)
-
-
-def test_a_bucket_that_is_not_there_is_named(s3):
-    with pytest.raises(DeliveryError, match=r"s3://nowhere/film\.mp4 cannot be written"):
-        deliver("v", content(file(100)), Destination.parse("s3://nowhere/film.mp4"), lambda: s3)
-
-
-def test_parts_grow_so_that_they_never_become_too_many(s3, monkeypatch):
-    monkeypatch.setattr(S3Object, "SMALLEST_PART", 5 * MIB)
-    monkeypatch.setattr(S3Object, "PARTS_PER_SIZE", 1)
-    sizes = []
-    s3.meta.events.register(
-        "before-call.s3.UploadPart",
-        lambda params, **_: sizes.append(params["body"].getbuffer().nbytes),
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"min_bytes": 1001}, "at least 1001 bytes were expected and there are 1000"),
+            ({"expected_content_type": "video/webm"}, "video/webm was expected and video/mp4 came"),
+            ({"expected_content_type": "image/*"}, r"image/\* was expected and video/mp4 came"),
+        ],
     )
-    body = file(31 * MIB)
-    deliver("v", content(body, piece=MIB), Destination.parse("s3://bucket/grown.mp4"), lambda: s3)
-    assert sizes == [5 * MIB, 10 * MIB, 15 * MIB, MIB]
-    assert s3.get_object(Bucket="bucket", Key="grown.mp4")["Body"].read() == body
+    @pytest.mark.parametrize("hides", [set(), {b"content-length"}])
+    def test_guards_hold_whether_or_not_a_length_is_promised(
+        self, server, deliver, place, options, message, hides
+    ):
+        server.traits.hides = hides
+        server.emulator.serve(served(film(1000)))
+        with pytest.raises(DeliveryError, match=message):
+            deliver(place.uri, **options)
+        assert place.files() == {}
+        deliver(place.uri, min_bytes=1000, expected_content_type="video/*")
+        assert len(place.files()) == 1
 
 
-def test_a_success_that_is_no_video_is_described_without_its_values(tmp_path):
-    body = b'{"url": "https://cdn/SECRETPATH", "prompt": "A secret boat"}'
-    with pytest.raises(DeliveryError, match="JSON with url, prompt") as caught:
-        deliver("v", content(body), Destination.parse(f"{tmp_path}/"), None)
-    assert "SECRET" not in str(caught.value)
-    assert "secret" not in str(caught.value)
+class TestInterruptions:
+    SIZE = 3 * MIB
+
+    @pytest.fixture(autouse=True)
+    def small_parts(self, monkeypatch):
+        monkeypatch.setattr(S3Object, "SMALLEST_PART", MIB)
+
+    @pytest.fixture
+    def data(self, server):
+        data = film(self.SIZE)
+        server.emulator.serve(served(data))
+        return data
+
+    @pytest.mark.parametrize(
+        "effect",
+        [Cut(after_bytes=5), Cut(after_bytes=MIB + 7), Cut(after_bytes=SIZE - 1), Stall(after_bytes=MIB)],
+    )
+    def test_a_connection_that_drops_is_gone_on_with(self, server, deliver, place, data, effect):
+        server.emulator.inject(content(effect))
+        deliver(f"{place.uri}film.mp4")
+        assert place.files() == {"film.mp4": data}
+        assert [call.status for call in server.emulator.record.exchanges][-2:] == [200, 206]
+        assert server.emulator.record.bytes_sent < self.SIZE + 2 * MIB
+
+    @pytest.mark.parametrize(
+        "hides", [set(), {b"content-length"}, {b"etag"}, {b"etag", b"content-length"}], ids=str
+    )
+    @pytest.mark.parametrize("ignores_range", [False, True])
+    def test_any_server_s_file_is_whole_in_the_end(self, server, deliver, place, data, hides, ignores_range):
+        server.traits.hides, server.traits.ignores_range = hides, ignores_range
+        server.emulator.inject(content(Cut(after_bytes=MIB)), content(Cut(after_bytes=2 * MIB), nth=2))
+        deliver(f"{place.uri}film.mp4")
+        assert place.files() == {"film.mp4": data}
+
+    def test_a_body_that_ends_in_good_order_but_too_early_is_gone_on_with(self, server, deliver, place, data):
+        server.traits.ends_after = MIB
+        deliver(f"{place.uri}film.mp4")
+        assert place.files() == {"film.mp4": data}
+        assert server.emulator.record.exchanges[-1].status == 206
+
+    @pytest.mark.parametrize("hides", [set(), {b"etag"}], ids=str)
+    def test_another_file_in_the_middle_is_delivered_alone(self, server, deliver, place, data, hides):
+        server.traits.hides = hides
+        other = film(self.SIZE, seed=1)
+        server.emulator.inject(content(Cut(after_bytes=2 * MIB)))
+        deliver(f"{place.uri}film.mp4", clock=Waits(lambda: server.emulator.serve(served(other))))
+        assert place.files() == {"film.mp4": other}
+
+    @pytest.mark.parametrize("shifts", [1, -1, 100_000])
+    def test_a_part_that_is_not_the_one_asked_for_is_not_taken(self, server, deliver, place, data, shifts):
+        server.traits.shifts_range = shifts
+        server.emulator.inject(content(Cut(after_bytes=MIB)))
+        deliver(f"{place.uri}film.mp4")
+        assert place.files() == {"film.mp4": data}
+        assert [call.status for call in server.emulator.record.exchanges][-2:] == [206, 200]
+
+    def test_a_part_that_does_not_say_where_it_begins_is_not_taken(self, server, deliver, place, data):
+        server.emulator.inject(content(Cut(after_bytes=MIB)))
+        server.traits.hides = {b"content-range"}
+        deliver(f"{place.uri}film.mp4")
+        assert place.files() == {"film.mp4": data}
+
+    def test_a_part_of_another_file_is_not_taken(self, server, deliver, place, data):
+        server.traits.ignores_if_range = True
+        other = film(self.SIZE, seed=1)
+        server.emulator.inject(content(Cut(after_bytes=MIB)))
+        deliver(f"{place.uri}film.mp4", clock=Waits(lambda: server.emulator.serve(served(other))))
+        assert place.files() == {"film.mp4": other}
+
+    def test_a_corrupt_body_is_found_by_the_digest_the_server_sends(self, server, deliver, place, data):
+        digest = base64.b64encode(hashlib.sha256(data).digest())
+        server.traits.adds = {b"repr-digest": b"sha-256=:" + digest + b":"}
+        server.emulator.inject(content(Corrupt(at_byte=MIB)))
+        deliver(f"{place.uri}film.mp4")
+        assert place.files() == {"film.mp4": data}
+        assert server.downloads == 2
+
+    @pytest.mark.parametrize(
+        "adds",
+        [
+            {b"repr-digest": b"sha-256=:" + base64.b64encode(bytes(32)) + b":"},
+            {b"content-md5": base64.b64encode(bytes(16))},
+            {b"x-goog-hash": b"crc32c=AAAAAA==,md5=" + base64.b64encode(bytes(16))},
+        ],
+    )
+    def test_a_file_that_is_wrong_twice_is_given_up(self, server, deliver, place, data, adds):
+        server.traits.adds = adds
+        with pytest.raises(DeliveryError, match="is not the one that the server sent along"):
+            deliver(f"{place.uri}film.mp4")
+        assert place.files() == {}
+        assert server.downloads == 2
+
+    @pytest.mark.parametrize("hides", [set(), {b"content-length"}, {b"content-length", b"etag"}], ids=str)
+    @pytest.mark.parametrize(
+        ("broken", "message"),
+        [
+            (film(SIZE)[:-1], "not whole: it ends in the middle of the header of a box"),
+            (film(SIZE)[: MIB + 5], "not whole: it ends in the middle of its box mdat"),
+            (film(SIZE)[:-8], r"not whole: it has no index \(moov\)"),
+            (FTYP + box(b"mdat", bytes(MIB)) + b"<html>502 Bad Gateway</html>" * 99, "not whole|damaged"),
+        ],
+    )
+    def test_a_file_that_is_cut_short_on_the_server_is_not_delivered(
+        self, server, deliver, place, hides, broken, message
+    ):
+        server.traits.hides = hides
+        server.emulator.serve(served(broken))
+        with pytest.raises((DeliveryError, TransportError), match=message):
+            deliver(f"{place.uri}film.mp4")
+        assert place.files() == {}
+
+    def test_a_byte_that_comes_makes_trouble_forgotten(self, server, deliver, place, data):
+        server.emulator.inject(content(Cut(after_bytes=100_000), times=25))
+        deliver(f"{place.uri}film.mp4")
+        assert place.files() == {"film.mp4": data}
+        assert server.downloads == 26
 
 
-@pytest.mark.parametrize(
-    "destination", ["", "s3://", "gs://bucket/a", "file://host/a", "https://a/b?sig=1", None, 3]
-)
-def test_a_destination_nobody_can_write_to_is_refused(destination):
-    with pytest.raises(InvalidRequest, match="destination must be") as caught:
-        Destination.parse(destination)
-    assert "sig" not in str(caught.value)
+class TestPatience:
+    @pytest.mark.parametrize("status", [400, 404, 409, 425, 500])
+    def test_a_file_that_is_not_ready_yet_is_asked_for_again(self, server, deliver, tmp_path, status):
+        server.emulator.inject(content(Answer(status=status), times=4))
+        clock = Waits()
+        deliver(f"{tmp_path}/", clock=clock)
+        assert clock.waited
+        assert len(list(tmp_path.iterdir())) == 1
+
+    @pytest.fixture(autouse=True)
+    def film(self, server):
+        server.emulator.serve(served(film(1000)))
+
+    def test_a_server_that_says_when_is_obeyed(self, server, deliver, tmp_path):
+        server.emulator.inject(content(Answer(status=425, headers={"Retry-After": "100"}), times=2))
+        clock = Waits()
+        deliver(f"{tmp_path}/", clock=clock)
+        assert len(clock.waited) == 2
+        assert all(100 <= seconds < 110 for seconds in clock.waited)
+
+    def test_it_is_bounded_in_attempts_and_in_time(self, server, deliver, tmp_path):
+        server.emulator.inject(content(Answer(status=404), times=None))
+        with pytest.raises(NotFound):
+            deliver(f"{tmp_path}/", clock=Waits())
+        assert server.downloads == 8
+        server.emulator.inject(content(Answer(status=425, headers={"Retry-After": "119"}), times=None))
+        server.emulator.clear_faults()
+        server.emulator.inject(content(Answer(status=425, headers={"Retry-After": "119"}), times=None))
+        clock = Waits()
+        with pytest.raises(AnswerError):
+            deliver(f"{tmp_path}/", clock=clock)
+        assert sum(clock.waited) < 600
+
+    def test_what_waiting_does_not_change_fails_at_once(self, server, deliver, tmp_path):
+        server.emulator.inject(content(Answer(status=401)))
+        with pytest.raises(Unauthorized):
+            deliver(f"{tmp_path}/")
+        assert server.downloads == 1
+
+    def test_an_expired_file_is_an_error_that_says_when(self, server, deliver, tmp_path):
+        server.emulator.inject(Fault(Expires(after=-100_000)))
+        server.new_video()
+        with pytest.raises(Expired, match=r"the file expired at 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC"):
+            deliver(f"{tmp_path}/")
+        assert server.downloads == 1
+
+    def test_a_video_that_failed_has_no_file(self, server, deliver, tmp_path):
+        server.video_id = server.client.create("A boat [moderate]").id
+        server.emulator.clock.advance(60)
+        with pytest.raises(VideoFailed, match="blocked by our moderation") as caught:
+            deliver(f"{tmp_path}/")
+        assert caught.value.code == "moderation_blocked"
+        assert server.downloads == 1
+
+    def test_a_download_never_buys(self, server, deliver, tmp_path):
+        bought = len(server.emulator.purchases)
+        server.emulator.inject(content(Answer(status=502), times=None))
+        with pytest.raises(VideosError):
+            deliver(f"{tmp_path}/")
+        assert len(server.emulator.purchases) == bought
+
+
+class TestAgain:
+    @pytest.fixture
+    def data(self, server):
+        data = film(2 * MIB)
+        server.emulator.serve(served(data))
+        return data
+
+    @pytest.mark.parametrize("if_exists", ["skip", "fail"])
+    @pytest.mark.parametrize("name", ["film.mp4", "film.{ext}", ""])
+    def test_what_the_task_has_delivered_is_not_fetched_again(
+        self, server, deliver, place, data, if_exists, name
+    ):
+        first = deliver(place.uri + name, if_exists=if_exists)
+        assert deliver(place.uri + name, if_exists=if_exists) == first
+        assert server.downloads == 1
+
+    def test_what_has_changed_since_is_fetched_again(self, server, deliver, place, data):
+        deliver(f"{place.uri}film.mp4")
+        place.put("film.mp4", data[:-1] + b"!")
+        deliver(f"{place.uri}film.mp4")
+        assert place.files() == {"film.mp4": data}
+        assert server.downloads == 2
+
+    def test_another_video_is_fetched_to_the_same_place(self, server, deliver, place, data):
+        deliver(f"{place.uri}film.mp4")
+        server.new_video()
+        other = film(MIB, seed=3)
+        server.emulator.serve(served(other))
+        deliver(f"{place.uri}film.mp4")
+        assert place.files() == {"film.mp4": other}
+
+    def test_overwriting_always_fetches(self, server, deliver, place, data):
+        for _ in range(2):
+            deliver(f"{place.uri}film.mp4", if_exists="overwrite")
+        assert server.downloads == 2
+
+    def test_failing_leaves_what_stands_there(self, server, deliver, place, data):
+        place.put("film.mp4", b"old")
+        with pytest.raises(DeliveryError, match="exists already"):
+            deliver(f"{place.uri}film.mp4", if_exists="fail")
+        assert place.files() == {"film.mp4": b"old"}
+
+    def test_an_object_that_carries_the_video_s_id_and_size_may_stay(self, server, deliver, memory, s3):
+        uri = f"s3://bucket/{server.video_id}.mp4"
+        server.emulator.serve_bytes(64 * MIB)
+        deliver(uri)
+        memory.clear()
+        server.emulator.record.clear()
+        receipt = deliver(uri)
+        assert (receipt.size_bytes, receipt.sha256) == (64 * MIB, None)
+        assert server.emulator.record.bytes_sent < 32 * MIB  # what the network's buffers took
+        server.emulator.serve_bytes(63 * MIB)
+        assert deliver(uri).size_bytes == 63 * MIB
+
+
+class TestVariants:
+    @pytest.mark.parametrize(
+        ("variant", "name"), [("thumbnail", ".webp"), ("spritesheet", ".jpg"), ("video", ".mp4")]
+    )
+    def test_a_variant_is_named_after_what_it_is(self, server, deliver, tmp_path, variant, name):
+        deliver(f"{tmp_path}/", variant=variant)
+        assert [path.name for path in tmp_path.iterdir()] == [server.video_id + name]
+
+    def test_several_have_different_names(self, server, deliver, tmp_path):
+        for variant in ("video", "thumbnail", "spritesheet"):
+            deliver(f"{tmp_path}/", variant=variant, one_of_several=True)
+        names = {".mp4", ".thumbnail.webp", ".spritesheet.jpg"}
+        assert {path.name for path in tmp_path.iterdir()} == {server.video_id + name for name in names}
+
+    @pytest.mark.parametrize("status", [404, 501])
+    def test_a_server_without_one_says_so(self, server, deliver, tmp_path, status):
+        server.emulator.inject(content(Answer(status=status), times=None))
+        with pytest.raises(NoSuchVariant, match="has no thumbnail"):
+            deliver(f"{tmp_path}/", variant="thumbnail")
+
+    def test_a_server_that_sends_the_video_instead_has_none(self, server, deliver, tmp_path):
+        server.emulator.serve(served(film(1000)))
+        with pytest.raises(NoSuchVariant, match="sent MP4 where the thumbnail was asked for"):
+            deliver(f"{tmp_path}/", variant="thumbnail")
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_progress_is_told_at_a_human_pace(server, deliver, tmp_path, caplog):
+    class Slow(Waits):
+        """Each look at it is half a second later."""
+
+        looks = 0
+
+        def monotonic(self):
+            self.looks += 1
+            return self.looks * 3
+
+    server.emulator.serve_bytes(8 * MIB)
+    with caplog.at_level(logging.INFO, "delivery"):
+        deliver(f"{tmp_path}/", clock=Slow())
+    lines = [record.message for record in caplog.records if " left" in record.message]
+    assert lines
+    assert lines[0].endswith("s left")
+    assert "MiB/s" in lines[0]
+    assert "%" in lines[0]

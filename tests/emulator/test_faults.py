@@ -11,6 +11,7 @@ import pytest
 from airflow_provider_videos.emulator import (
     AddHeaders,
     Answer,
+    Corrupt,
     Cut,
     Drop,
     Emulator,
@@ -125,6 +126,15 @@ def test_a_cut_file_ends_after_so_many_bytes(client: httpx.Client, videos_emulat
     assert response.headers["content-length"] == "1000000"
     assert len(b"".join(got)) == 300_000
     assert videos_emulator.record.exchanges[-1].bytes_sent == 300_000
+
+
+def test_a_corrupt_file_differs_in_one_byte(client: httpx.Client, videos_emulator: Emulator) -> None:
+    identity = finished(client, videos_emulator)
+    videos_emulator.serve_bytes(3_000_000)
+    videos_emulator.inject(Fault(Corrupt(at_byte=2_000_000), operation="content"))
+    corrupt, right = (client.get(f"/videos/{identity}/content").content for _ in range(2))
+    assert len(corrupt) == len(right)
+    assert [at for at in range(len(right)) if right[at] != corrupt[at]] == [2_000_000]
 
 
 def test_a_cut_answer_is_no_json(client: httpx.Client, videos_emulator: Emulator) -> None:
@@ -297,6 +307,7 @@ def test_several_faults_add_up(client: httpx.Client, videos_emulator: Emulator) 
         Latency(seconds=1),
         Drop(accepted=True, reset=True),
         Cut(after_bytes=3),
+        Corrupt(at_byte=3),
         Stall(after_bytes=3),
         Stuck(progress=3),
         Failed(code="a", message="b"),

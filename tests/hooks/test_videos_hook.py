@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+from typing import ClassVar
 
 import pytest
+from airflow.sdk._shared.secrets_masker import redact, reset_secrets_masker
 
 from airflow_provider_videos.api import errors
 from airflow_provider_videos.api.requests import Timeouts
@@ -186,3 +188,42 @@ class TestTestConnection:
         works, words = connect({"host": "http://gpu/v1"}).test_connection()
         assert not works
         assert "no key" in words
+
+
+class TestMasking:
+    """What a connection's extra holds shows up in no log."""
+
+    EXTRA: ClassVar = {
+        "headers": {
+            "x-tenant": "acme-film",
+            "x-subscription": "0123456789abcdef0123",
+            "x-api-key": "short-key",
+        },
+        "query": {"sig": "query-secret", "api-version": "2025-01-01"},
+    }
+    SECRETS = ("a-long-key", "0123456789abcdef0123", "short-key", "query-secret")
+
+    @pytest.fixture(autouse=True)
+    def _fresh_masks(self):
+        reset_secrets_masker()
+        yield
+        reset_secrets_masker()
+
+    async def test_secrets_of_headers_and_query_are_masked_in_logs(self, connect):
+        hook = connect({**GPU, "extra": self.EXTRA})
+        line = " ".join((*self.SECRETS, "acme-film", "2025-01-01"))
+        with hook.get_conn():
+            assert redact(line) == "*** *** *** *** acme-film 2025-01-01"
+        reset_secrets_masker()
+        async with await connect({**GPU, "extra": self.EXTRA}).get_async_conn():
+            assert redact(line) == "*** *** *** *** acme-film 2025-01-01"
+
+    def test_what_the_server_repeats_of_them_is_not_passed_on(self, connect, videos_emulator):
+        extra = {**self.EXTRA, "headers": {"Authorization": "Bearer repeated-key", **self.EXTRA["headers"]}}
+        words = f"{' '.join(self.SECRETS)} repeated-key for acme-film"
+        videos_emulator.inject(Fault(Answer(status=403, body={"detail": words}), times=None))
+        hook = connect({"host": videos_emulator.base_url, "password": "a-long-key", "extra": extra})
+        with pytest.raises(errors.Unauthorized) as caught:
+            hook.retrieve("v")
+        assert not [secret for secret in (*self.SECRETS, "repeated-key") if secret in str(caught.value)]
+        assert "acme-film" in str(caught.value)

@@ -13,12 +13,13 @@ from airflow_provider_videos.emulator import Answer, Drop, Fault
 from airflow_provider_videos.operators.videos import VideoCreateOperator, VideoRemixOperator
 from airflow_provider_videos.submission import durable
 
-pytestmark = pytest.mark.usefixtures("connection")
-
 
 @pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch):
+def _no_waiting(monkeypatch, videos_emulator):
+    fields = json.loads(videos_emulator.airflow_connection) | {"extra": {"timeout": {"total": 0.2}}}
+    monkeypatch.setenv("AIRFLOW_CONN_VIDEOS_DEFAULT", json.dumps(fields))
     monkeypatch.setattr(durable, "_LOOKS", (0, 0))
+    monkeypatch.setattr(durable, "_LATE_SECONDS", 0)
 
 
 @pytest.fixture
@@ -75,14 +76,30 @@ def test_a_request_that_never_arrived_is_sent_again(run, videos_emulator):
     assert videos_emulator.record.requests["create"] == 3  # the one from before, the dropped one, this one
 
 
+@pytest.mark.usefixtures("older")
 def test_a_server_that_lost_its_jobs_proves_nothing(run, videos_emulator):
+    class Restarted(VideoCreateOperator):
+        def execute(self, context):
+            try:
+                return super().execute(context)
+            finally:
+                videos_emulator.restart()
+
+    videos_emulator.inject(Fault(Drop(accepted=True), operation="create"))
+    (task,) = run(operator=Restarted)
+    assert task.state == "failed"
+    assert "proves nothing" in run.errors[0]
+    assert len(made(videos_emulator)) == 1
+
+
+def test_a_list_that_cannot_be_read_leaves_the_doubt(run, videos_emulator):
     videos_emulator.inject(Fault(Drop(accepted=True), operation="create"))
     videos_emulator.inject(Fault(Drop(), operation="list", times=None))
     (task,) = run()
     videos_emulator.clear_faults()
     assert task.state == "failed"
     assert "may have been bought at 20" in run.errors[0]
-    assert "the server's list is of no use" in run.errors[0]
+    assert "looking for it failed" in run.errors[0]
     assert "with the same prompt" in run.errors[0]
     assert "A boat" not in run.errors[0]
     assert len(made(videos_emulator)) == 1

@@ -15,8 +15,8 @@ from airflow.sdk.io import attach
 from PIL import Image
 
 from airflow_provider_videos.api.client import VideosClient
-from airflow_provider_videos.api.errors import Busy, DeliveryError, NotSupported, ServerFault
-from airflow_provider_videos.emulator import Answer, Cut, Drop, Emulator, Fault, Latency
+from airflow_provider_videos.api.errors import Busy, NotSupported, ServerFault
+from airflow_provider_videos.emulator import Answer, Drop, Emulator, Fault, Latency
 from airflow_provider_videos.operators.videos import (
     ServerPacedRetryPolicy,
     VideoCreateOperator,
@@ -30,32 +30,6 @@ from airflow_provider_videos.operators.videos import (
 from airflow_provider_videos.sensors.videos import VideoSensor
 
 pytestmark = pytest.mark.usefixtures("connection")
-
-
-@pytest.fixture
-def run(run_dag):
-    """Run one operator; what went wrong is in ``run.errors``."""
-
-    def run(operator, params=None, **options):
-        run.errors = []
-        options = {"retries": 1, "retry_delay": timedelta(0), **options}
-        with DAG("single", schedule=None, params=params or {}) as dag:
-            operator(
-                task_id="it",
-                on_failure_callback=lambda context: run.errors.append(context["exception"]),
-                **options,
-            )
-        return run_dag(dag)["it"]
-
-    return run
-
-
-@pytest.fixture
-def completed(endpoint, videos_emulator) -> str:
-    with VideosClient(endpoint) as client:
-        video_id = client.create("A paper boat", size="1280x720", seconds=4).id
-    videos_emulator.clock.advance(60)
-    return video_id
 
 
 class Impatient(ServerPacedRetryPolicy):
@@ -186,6 +160,33 @@ class TestCreate:
         assert ran.state == "failed"
         assert "may have been bought" in str(run.errors[-1])
         assert videos_emulator.record.requests["create"] == 1
+
+    def test_a_retry_whose_reference_is_gone_takes_up_what_was_bought(self, run, videos_emulator, tmp_path):
+        path = tmp_path / "first.png"
+        Image.new("RGB", (1280, 720), "teal").save(path)
+
+        class FailsOnce(VideoCreateOperator):
+            tries = 0
+
+            def execute(self, context):
+                bought = super().execute(context)
+                path.unlink(missing_ok=True)
+                FailsOnce.tries += 1
+                if FailsOnce.tries == 1:
+                    raise RuntimeError("the worker is gone")
+                return bought
+
+        ran = run(FailsOnce, prompt="A boat", size="1280x720", input_reference=str(path))
+        assert ran.state == "success"
+        assert [ran.xcoms["return_value"]] == [purchase.video_id for purchase in videos_emulator.purchases]
+
+    @pytest.mark.parametrize("chosen", [None, Impatient()])
+    def test_a_retry_policy_is_ours_unless_there_is_another(self, chosen):
+        with DAG("policies", schedule=None, default_args={"retry_policy": chosen} if chosen else {}):
+            plain = VideoCreateOperator(task_id="plain", prompt="A boat")
+            mapped = VideoCreateOperator.partial(task_id="mapped").expand(prompt=["A boat"])
+        for policy in (plain.retry_policy, mapped.unmap({"prompt": "A boat"}).retry_policy):
+            assert policy is chosen if chosen else isinstance(policy, ServerPacedRetryPolicy)
 
     def test_what_the_server_refuses_is_asked_for_once(self, run, videos_emulator):
         assert run(VideoCreateOperator, prompt="A boat", size="1x1", retries=3).state == "failed"
@@ -350,77 +351,6 @@ class TestList:
         assert "delete[1]" not in ran
 
 
-class TestDownload:
-    @pytest.mark.parametrize("form", ["{folder}/boat.mp4", "file://{folder}/deep/boat.mp4", "{folder}/"])
-    def test_the_file_is_there_whole(self, run, completed, tmp_path, form):
-        ran = run(VideoDownloadOperator, video_id=completed, destination=form.format(folder=tmp_path))
-        (file,) = [path for path in tmp_path.rglob("*") if path.is_file()]
-        assert ran.xcoms["return_value"] == {
-            "video_id": completed,
-            "variant": "video",
-            "uri": file.as_uri(),
-            "size_bytes": file.stat().st_size,
-            "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
-            "content_type": "video/mp4",
-        }
-        assert file.suffix == ".mp4"
-
-    @pytest.mark.parametrize(
-        ("variant", "extension", "content_type"),
-        [("thumbnail", ".webp", "image/webp"), ("spritesheet", ".jpg", "image/jpeg")],
-    )
-    def test_a_variant_is_named_after_what_it_is(
-        self, run, completed, tmp_path, variant, extension, content_type
-    ):
-        ran = run(VideoDownloadOperator, video_id=completed, destination=f"{tmp_path}/", variant=variant)
-        assert [path.name for path in tmp_path.iterdir()] == [completed + extension]
-        assert ran.xcoms["return_value"]["content_type"] == content_type
-        assert ran.xcoms["return_value"]["variant"] == variant
-
-    @pytest.mark.parametrize(
-        "effect",
-        [
-            Cut(after_bytes=2000),
-            Answer(status=200, body={"error": {"message": "expired"}}),
-            Answer(status=200, body="<html>"),
-            Answer(status=200, body=b""),
-            Answer(status=404),
-        ],
-    )
-    def test_a_failed_download_leaves_nothing_behind_and_can_be_retried(
-        self, run, completed, tmp_path, videos_emulator, effect
-    ):
-        videos_emulator.inject(Fault(effect, operation="content"))
-        run(VideoDownloadOperator, video_id=completed, destination=f"{tmp_path}/it.mp4", retries=0)
-        assert list(tmp_path.iterdir()) == []
-        assert len(run.errors) == 1
-        ran = run(VideoDownloadOperator, video_id=completed, destination=f"{tmp_path}/it.mp4", retries=0)
-        assert ran.state == "success"
-        assert len(videos_emulator.purchases) == 1
-
-    def test_what_came_instead_of_a_video_is_quoted(self, run, completed, tmp_path, videos_emulator):
-        body = {"error": {"message": "The video is no longer available."}}
-        videos_emulator.inject(Fault(Answer(status=200, body=body), operation="content"))
-        run(VideoDownloadOperator, video_id=completed, destination=f"{tmp_path}/", retries=0)
-        assert type(run.errors[0]) is DeliveryError
-        assert "no longer available" in str(run.errors[0])
-
-    def test_a_file_that_stands_there_survives_a_failure(self, run, completed, tmp_path, videos_emulator):
-        (tmp_path / "it.mp4").write_bytes(b"old")
-        videos_emulator.inject(Fault(Cut(after_bytes=2000), operation="content"))
-        run(VideoDownloadOperator, video_id=completed, destination=f"{tmp_path}/it.mp4", retries=0)
-        assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
-
-    @pytest.mark.parametrize("destination", ["", "gs://bucket/x", "http://host/x", "s3://"])
-    def test_a_destination_that_is_none_fails_before_anything_is_asked(
-        self, run, completed, videos_emulator, destination
-    ):
-        videos_emulator.record.clear()
-        run(VideoDownloadOperator, video_id=completed, destination=destination, retries=0)
-        assert "destination must be" in str(run.errors[0])
-        assert videos_emulator.record.requests.total() == 0
-
-
 class TestDelete:
     def test_a_video_is_deleted(self, run, completed):
         ran = run(VideoDeleteOperator, video_id=completed)
@@ -435,7 +365,17 @@ class TestDelete:
     def test_a_server_that_cannot_is_named(self, run, videos_emulator):
         videos_emulator.inject(Fault(Answer(status=405), operation="delete", times=None))
         assert run(VideoDeleteOperator, video_id="v").state == "failed"
-        assert type(run.errors[0]) is NotSupported
+        assert type(run.errors[0].__cause__) is NotSupported
+        assert videos_emulator.record.requests["delete"] == 1
+
+    def test_a_server_that_cannot_may_be_passed_over(self, run, videos_emulator, capfd):
+        videos_emulator.inject(Fault(Answer(status=405), operation="delete", times=None))
+        assert run(VideoDeleteOperator, video_id="v", on_unsupported="skip").state == "skipped"
+        assert "does not support delete" in capfd.readouterr().out
+
+    def test_what_to_do_on_such_a_server_is_one_of_two_words(self):
+        with pytest.raises(ValueError, match="on_unsupported must be fail or skip"):
+            VideoDeleteOperator(task_id="t", video_id="v", on_unsupported="resubmit")
 
 
 def test_operators_map_and_name_their_maps(run_dag, videos_emulator):

@@ -18,6 +18,7 @@ FACTS = Facts(fingerprint="f1", max_tries=2)
 FAIL = replace(FACTS, on_unknown="fail")
 INTENT = Record(fingerprint="f1", at=AT, until=AT + 120, max_tries=2)
 BOUGHT = replace(INTENT, video_id="v")
+DONE = replace(BOUGHT, handed_on=True)
 WANTED = Wanted("A secret boat", {"model": "wan", "seconds": "4", "size": "1280x720"})
 
 BUY, TAKE_UP, CHANGED = Action.BUY, Action.TAKE_UP, Action.FAIL_CHANGED
@@ -33,8 +34,11 @@ LOOK, ADOPT, DOUBT = Action.LOOK, Action.ADOPT, Action.FAIL_IN_DOUBT
         (BOUGHT, FACTS, TAKE_UP),
         (BOUGHT, replace(FACTS, fingerprint="f2"), CHANGED),
         (BOUGHT, replace(FACTS, fingerprint="f2", on_changed="resubmit"), BUY),
-        # a clear, which raises the bound of tries
-        (BOUGHT, replace(FACTS, max_tries=4), BUY),
+        (DONE, FACTS, TAKE_UP),
+        # a clear, which raises the bound of tries: what had not finished is taken up, unless it has changed
+        (DONE, replace(FACTS, max_tries=4), BUY),
+        (DONE, replace(FACTS, max_tries=4, fingerprint="f2"), BUY),
+        (BOUGHT, replace(FACTS, max_tries=4), TAKE_UP),
         (BOUGHT, replace(FACTS, max_tries=4, fingerprint="f2"), BUY),
         # an intent without an id: a retry and a clear are settled alike
         (INTENT, FACTS, LOOK),
@@ -47,6 +51,9 @@ LOOK, ADOPT, DOUBT = Action.LOOK, Action.ADOPT, Action.FAIL_IN_DOUBT
         (INTENT, replace(FACTS, on_unknown="resubmit", max_tries=4), BUY),
         # an id that a person has written
         (Record(video_id="v"), FACTS, TAKE_UP),
+        (Record(video_id="v"), replace(FACTS, max_tries=4), TAKE_UP),
+        # something that nobody understands
+        (Record(), FACTS, DOUBT),
     ],
 )
 def test_what_a_start_does(record, facts, action):
@@ -68,13 +75,9 @@ OURS, OLDER = video(), video("older", after=-3600, prompt="Something else")
 OTHERS = video("others", prompt="A kite")
 
 
-def evidence(*videos, ahead=0.0, whole=True, claimed=(), rivals=(), repeats_prompts=True, waited=300.0):
-    return Evidence(
-        WANTED,
-        Listing(videos, ahead, whole=whole),
-        Claims(set(claimed), rivals, repeats_prompts=repeats_prompts),
-        now=AT + waited,
-    )
+def evidence(*videos, ahead=0.0, claimed=(), rivals=(), repeats_prompts=True, waited=300.0):
+    claims = Claims(set(claimed), rivals, repeats_prompts=repeats_prompts)
+    return Evidence(WANTED, Listing(videos, ahead), claims, now=AT + waited)
 
 
 @pytest.mark.parametrize(
@@ -82,8 +85,9 @@ def evidence(*videos, ahead=0.0, whole=True, claimed=(), rivals=(), repeats_prom
     [
         # the one that can only be ours
         (evidence(OURS), ADOPT),
+        (evidence(OURS, waited=10), ADOPT),
         (evidence(OTHERS, OURS, OLDER), ADOPT),
-        (evidence(OURS, whole=False), ADOPT),
+        (evidence(OLDER, OURS), ADOPT),
         (evidence(video(after=119)), ADOPT),
         (evidence(video(prompt="  A secret\r\nboat ")), ADOPT),
         (evidence(video(status="failed")), ADOPT),
@@ -98,12 +102,16 @@ def evidence(*videos, ahead=0.0, whole=True, claimed=(), rivals=(), repeats_prom
         (evidence(OLDER), BUY),
         (evidence(OTHERS, OLDER), BUY),
         (evidence(video("claimed"), OLDER, claimed=["claimed"]), BUY),
-        (evidence(video("yesterday", after=-86400)), BUY),
+        (evidence(video("last week", after=-7 * 86400)), BUY),
+        # ... unless it may still be on its way
+        (evidence(OLDER, waited=119), DOUBT),
         # the list does not reach back: a server that lost its jobs in a restart looks so
         (evidence(), DOUBT),
         (evidence(OTHERS), DOUBT),
-        (evidence(OLDER, whole=False), DOUBT),
         (evidence(video("claimed"), claimed=["claimed"]), DOUBT),
+        # a list that is not sorted newest first may lack the newest
+        (evidence(OLDER, OTHERS), DOUBT),
+        (evidence(OLDER, video("undated", prompt="A kite", created_at=None)), DOUBT),
         # several
         (evidence(OURS, video("twin")), DOUBT),
         # not quite ours, and nobody else's
@@ -114,6 +122,9 @@ def evidence(*videos, ahead=0.0, whole=True, claimed=(), rivals=(), repeats_prom
         (evidence(video(after=300), OLDER), DOUBT),
         (evidence(video(after=-60), OLDER), DOUBT),
         (evidence(OURS, video("nameless", prompt=None)), DOUBT),
+        # its times are not those of the server's Date
+        (evidence(video(after=-7200), OLDER), DOUBT),
+        (evidence(video(after=7200), OLDER), DOUBT),
         # a server that leaves prompts out, or may rewrite them
         (evidence(video(prompt=None), OLDER), DOUBT),
         (evidence(OTHERS, OLDER, repeats_prompts=False), DOUBT),
@@ -121,8 +132,8 @@ def evidence(*videos, ahead=0.0, whole=True, claimed=(), rivals=(), repeats_prom
         (evidence(OLDER, repeats_prompts=False), BUY),
         # somebody else waits for an answer to the same prompt
         (evidence(OURS, rivals=[AT]), DOUBT),
-        (evidence(OURS, rivals=[AT - 1800]), DOUBT),
-        (evidence(OURS, rivals=[AT - 86400]), ADOPT),
+        (evidence(OURS, rivals=[AT - 900]), DOUBT),
+        (evidence(OURS, rivals=[AT - 3600]), ADOPT),
         (evidence(OURS, rivals=[AT + 3600]), ADOPT),
         (evidence(OLDER, rivals=[AT]), BUY),
         # no time to compare with, or too long ago

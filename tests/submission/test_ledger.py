@@ -5,6 +5,7 @@ import json
 import pytest
 
 from airflow_provider_videos.api.models import Video
+from airflow_provider_videos.submission import ledger
 from airflow_provider_videos.submission.evidence import Wanted
 from airflow_provider_videos.submission.ledger import Ledger
 
@@ -60,10 +61,31 @@ def test_what_was_not_bought_is_forgotten(task):
     assert claims(task("a")).rivals == []
 
 
-def test_a_claim_says_whether_the_server_repeats_prompts(task):
+def test_claimed_videos_tell_whether_the_list_repeats_prompts(task):
+    assert not claims(task("a")).repeats_prompts
     task("b").claim(AT, BOAT, V1)
     assert claims(task("a")).repeats_prompts
-    assert not claims(task("a", server="http://elsewhere/v1")).repeats_prompts
+    task("b").claim(AT + 1, KITE, V2)  # listed without its prompt
+    assert not claims(task("a")).repeats_prompts
+
+
+def test_a_claim_of_a_video_that_is_not_listed_leaves_a_rival(task):
+    task("b").open(AT, BOAT)
+    task("b").claim(AT, BOAT, Video(id="an id that create returned"))
+    assert set(claims(task("a")).rivals) == {AT}
+
+
+def test_a_later_claim_settles_what_its_owner_had_left_open(task):
+    task("b").open(AT, BOAT)
+    task("b").claim(AT + 30, BOAT, V1)
+    task("c").open(AT, BOAT)
+    assert claims(task("a")).rivals == [AT]
+
+
+def test_a_purchase_of_a_worker_whose_clock_shows_tomorrow_is_seen(task):
+    midnight = AT - AT % DAY + DAY
+    task("b").open(midnight + 60, BOAT)
+    assert claims(task("a"), at=midnight - 120, now=midnight - 60).rivals == [midnight + 60]
 
 
 def test_the_same_id_on_another_server_is_another_video(task):
@@ -75,6 +97,16 @@ def test_the_same_id_on_another_server_is_another_video(task):
 def test_entries_of_the_days_around_are_seen(task, hours):
     task("b").claim(AT + hours * 3600, BOAT, V1)
     assert claims(task("a"), now=AT + 41 * 3600).videos == {"v1"}
+
+
+def test_no_purchase_removes_more_than_its_share(task, registry, monkeypatch):
+    monkeypatch.setattr(ledger, "_MOST_REMOVED", 2)
+    for number in range(3):
+        task(f"old {number}").open(AT - 10 * DAY, BOAT)
+    task("a").tidy(AT)
+    assert len(registry) == 1
+    task("a").tidy(AT)
+    assert list(registry) == [f"videos_ledger.tidied.{ledger._day(AT)}"]
 
 
 def test_the_first_purchase_of_a_day_removes_what_is_days_old(task, registry):

@@ -1,0 +1,151 @@
+"""
+What a server offers, found out without buying anything: no POST is sent, and nothing that exists is touched.
+
+Most of it is read from how a server says no. A video that nobody has and a path that nobody has get different
+answers on most servers, and so tell an operation that is there from one that is not.
+"""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import closing
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from airflow_provider_videos.api import requests
+from airflow_provider_videos.api.containers import ENOUGH_TO_TELL, IMAGES, sniff
+from airflow_provider_videos.api.errors import NotSupported, VideosError
+from airflow_provider_videos.api.models import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import httpx
+
+    from airflow_provider_videos.api.client import VideosClient
+    from airflow_provider_videos.api.models import VideoPage
+    from airflow_provider_videos.api.requests import Operation
+
+_CANNOT = {405, 501}
+_GONE = {404, 410}
+
+
+class Offer(Enum):
+    """Whether a server has something."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """
+    What was found out of one thing.
+
+    :param name: ``models``, ``list``, ``delete``, ``remix``, ``variants`` or ``ranges``.
+    :param offer: whether the server has it.
+    :param words: why this is thought, for a person.
+    """
+
+    name: str
+    offer: Offer
+    words: str = ""
+
+
+def examine(client: VideosClient) -> Iterator[Finding]:
+    """
+    Find out what a server offers.
+
+    :param client: a client of the server; better one that is not patient.
+    """
+    yield _guarded("models", lambda: _models(client))
+    page: VideoPage | None = None
+    try:
+        page = client.perform(requests.list_page(after=None, limit=20, order=None))
+        yield Finding("list", Offer.YES)
+    except NotSupported as error:
+        yield Finding("list", Offer.NO, error.message)
+    except VideosError as error:
+        yield Finding("list", Offer.UNKNOWN, error.message)
+    yield _guarded("delete", lambda: _delete(client))
+    yield _guarded("remix", lambda: _remix(client))
+    done = next((video.id for video in page.data if video.phase is Phase.SUCCEEDED), None) if page else None
+    for name, look in (("variants", _variants), ("ranges", _ranges)):
+        if done is None:
+            yield Finding(name, Offer.UNKNOWN, "its list shows no completed video to try it on")
+        else:
+            yield _guarded(name, lambda look=look: look(client, done))  # type: ignore[misc] # bound early
+
+
+def _guarded(name: str, look: Callable[[], tuple[Offer, str]]) -> Finding:
+    try:
+        offer, words = look()
+    except NotSupported as error:
+        offer, words = Offer.NO, error.message
+    except VideosError as error:
+        offer, words = Offer.UNKNOWN, error.message
+    return Finding(name, offer, words)
+
+
+def _models(client: VideosClient) -> tuple[Offer, str]:
+    names = client.list_models()
+    return Offer.YES, ", ".join(names) or "it does not name them"
+
+
+def _delete(client: VideosClient) -> tuple[Offer, str]:
+    nobody = f"nobody-{secrets.token_hex(12)}"
+    answer = client.perform(requests.probe("DELETE", f"/videos/{nobody}"))
+    if answer.is_success:
+        return Offer.YES, "it says so even of a video that does not exist"
+    if answer.status_code in _CANNOT:
+        return Offer.NO, f"it answers {answer.status_code}"
+    no_video = client.perform(requests.probe("GET", f"/videos/{nobody}"))
+    no_place = client.perform(requests.probe("DELETE", f"/{nobody}"))
+    said, of_video, of_place = (_said(reply, nobody) for reply in (answer, no_video, no_place))
+    if said == of_video != of_place:
+        return Offer.YES, ""
+    if said == of_place != of_video and answer.status_code in _GONE:
+        return Offer.NO, f"it answers {answer.status_code}, as to any path it does not have"
+    return Offer.UNKNOWN, f"it answers {answer.status_code}, which tells nothing"
+
+
+def _said(reply: httpx.Response, nobody: str) -> tuple[int, str]:
+    """Return an answer without what only repeats the question."""
+    words = reply.text.replace(reply.request.url.path, "").replace(nobody, "")
+    return reply.status_code, words.replace(reply.request.method, "")
+
+
+def _remix(client: VideosClient) -> tuple[Offer, str]:
+    # To ask which methods a path takes is what OPTIONS is for; a POST could buy.
+    path = f"/videos/nobody-{secrets.token_hex(12)}/remix"
+    answer = client.perform(requests.probe("OPTIONS", path))
+    if "POST" in answer.headers.get("allow", ""):
+        return Offer.YES, ""
+    known = client.perform(requests.probe("OPTIONS", "/videos"))
+    if answer.status_code in _GONE and known.status_code not in _GONE:
+        return Offer.NO, f"it has no such path: {answer.status_code}"
+    return Offer.UNKNOWN, "it does not say which methods a path takes"
+
+
+def _variants(client: VideosClient, video_id: str) -> tuple[Offer, str]:
+    _, head = _opened(client, requests.download_content(video_id, variant="thumbnail"))
+    kind = sniff(head)
+    if kind in IMAGES:
+        return Offer.YES, ""
+    return Offer.NO, f"asked for a thumbnail it sends {kind.name if kind else 'something else'}"
+
+
+def _ranges(client: VideosClient, video_id: str) -> tuple[Offer, str]:
+    whole = requests.download_content(video_id)
+    status, _ = _opened(client, replace(whole, headers={"range": "bytes=0-0"}))
+    if status == 206:
+        return Offer.YES, ""
+    return Offer.NO, "a download that breaks off starts over"
+
+
+def _opened(client: VideosClient, operation: Operation[httpx.Response]) -> tuple[int, bytes]:
+    """Return a file's status and its first bytes; the rest is left where it is."""
+    with closing(client.perform(operation)) as response:
+        return response.status_code, next(response.iter_bytes(ENOUGH_TO_TELL), b"")

@@ -1,0 +1,112 @@
+"""What is wanted, and whether what comes, or what already stands there, is that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import quote
+
+from airflow_provider_videos.api.containers import IMAGES, VIDEOS, Container
+from airflow_provider_videos.api.errors import DeliveryError
+from airflow_provider_videos.api.requests import DEFAULT_VARIANT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_provider_videos.api.models import Video
+    from airflow_provider_videos.delivery.destinations import Destination
+    from airflow_provider_videos.delivery.sinks import Standing
+
+IfExists = Literal["skip", "overwrite", "fail"]
+
+_KINDS = {DEFAULT_VARIANT: VIDEOS, "thumbnail": IMAGES, "spritesheet": IMAGES}
+
+
+class NoSuchVariant(DeliveryError):  # noqa: N818 - an error is named after what happened
+    """The server does not have this file of the video."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """
+    A file to deliver.
+
+    :param video_id: the video it belongs to.
+    :param destination: where it is wanted.
+    :param variant: which of the video's files it is.
+    :param if_exists: what becomes of a file that stands there. ``skip`` lets it stand if it is surely the one
+        that is wanted, and replaces it otherwise.
+    :param min_bytes: fewer are an error.
+    :param expected_content_type: what its format must be, such as ``video/mp4`` or ``video/*``.
+    :param one_of_several: whether the video's other files go to the same folder.
+    """
+
+    video_id: str
+    destination: Destination
+    variant: str = DEFAULT_VARIANT
+    if_exists: IfExists = "skip"
+    min_bytes: int = 0
+    expected_content_type: str | None = None
+    one_of_several: bool = False
+
+    def target(self, container: Container) -> Destination:
+        """Return the file's own address."""
+        middle = self.variant if self.one_of_several and self.variant != DEFAULT_VARIANT else ""
+        return self.destination.file_for(self.video_id, container, middle)
+
+    def labels(self, video: Video | None) -> dict[str, str]:
+        """Return what a store is told of the file, in ASCII."""
+        facts = {
+            "video-id": self.video_id,
+            "video-variant": self.variant,
+            "video-model": video and video.model,
+            "video-created-at": video and video.created_at,
+        }
+        return {name: quote(str(fact), safe=_PLAIN) for name, fact in facts.items() if fact is not None}
+
+    def check_format(self, container: Container) -> None:
+        """
+        See that a file is what was ordered.
+
+        :param container: its format.
+        :raises NoSuchVariant: if the server sends something else for a variant that it does not have.
+        :raises DeliveryError: if it is not of the expected content type.
+        """
+        if container not in _KINDS.get(self.variant, {container}):
+            raise NoSuchVariant(
+                f"the server sent {container.name} where the {self.variant} was asked for",
+                video_id=self.video_id,
+            )
+        expected = self.expected_content_type or "*"
+        if not fnmatch(container.content_type, expected):
+            raise DeliveryError(
+                f"{expected} was expected and {container.content_type} came", video_id=self.video_id
+            )
+
+    def check_size(self, size: int | None) -> None:
+        """
+        See that a file is not too short.
+
+        :param size: its length, where it is known.
+        :raises DeliveryError: if it is.
+        """
+        if size is not None and size < self.min_bytes:
+            raise DeliveryError(
+                f"at least {self.min_bytes} bytes were expected and there are {size}", video_id=self.video_id
+            )
+
+    def is_met_by(self, standing: Standing, size: int | None, labels: Mapping[str, str]) -> bool:
+        """
+        Say whether a file that stands there carries this video's id and size.
+
+        :param standing: the file.
+        :param size: how long the video is.
+        :param labels: what would be said of it.
+        """
+        named = all(standing.labels.get(name) == labels[name] for name in ("video-id", "video-variant"))
+        return named and standing.size_bytes == size
+
+
+# All of ASCII that can stand in a header; the percent sign has to be told from those that quoting adds.
+_PLAIN = "".join(chr(code) for code in range(33, 127) if chr(code) != "%")

@@ -1,0 +1,58 @@
+"""What a task remembers of its deliveries: its next try repeats nothing, and tidies up after this one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from airflow_provider_videos.delivery.sinks import Trace
+
+KEY = "videos_delivery"
+
+
+class Store(Protocol):
+    """Where a task's values survive its retries; plain JSON."""
+
+    def get(self, key: str) -> Any:
+        """Return a value, or None."""
+
+    def set(self, key: str, value: Any) -> None:
+        """Keep a value."""
+
+
+class Record:
+    """
+    The files a task has delivered, and the traces of what it began.
+
+    :param store: where it is kept.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        found = store.get(KEY) or {}
+        self._files: dict[str, dict[str, Any]] = found.get("files", {})
+        self.unfinished: list[Trace] = found.get("unfinished", [])
+
+    def leave(self, trace: Trace) -> None:
+        """Remember something that has begun and has to be taken back, should we be killed."""
+        self.unfinished.append(trace)
+        self._write()
+
+    def tidied(self) -> None:
+        """Forget what had begun."""
+        if self.unfinished:
+            self.unfinished = []
+            self._write()
+
+    def delivered(self, variant: str, facts: dict[str, Any]) -> None:
+        """Remember a file that is whole."""
+        self.unfinished = []
+        self._files[variant] = facts
+        self._write()
+
+    def file(self, variant: str) -> dict[str, Any] | None:
+        """Return what is known of a file that was delivered."""
+        return self._files.get(variant)
+
+    def _write(self) -> None:
+        self._store.set(KEY, {"files": self._files, "unfinished": self.unfinished})

@@ -1,0 +1,142 @@
+"""What lies between us and a server: proxies, certificates, timeouts."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import json
+import ssl
+import threading
+from contextlib import contextmanager
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from airflow_provider_videos.api import errors
+from airflow_provider_videos.api.requests import Endpoint, Timeouts
+from airflow_provider_videos.api.retry import Backoff
+from airflow_provider_videos.emulator import Fault, Latency, Stall
+
+
+class Server(ThreadingHTTPServer):
+    """Answers every GET with a video; as a proxy it is told the whole address."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.asked: list[str] = []
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)
+        body = json.dumps({"id": "v", "status": "queued"}).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def serving(context: ssl.SSLContext | None = None):
+    with Server() as server:
+        if context:
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """A certificate for 127.0.0.1 that nobody but its own file vouches for."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.datetime.now(datetime.UTC)
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path / "server.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(made.public_bytes(serialization.Encoding.PEM) + private)
+    return path
+
+
+@pytest.fixture
+def secure(certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with serving(context) as server:
+        yield f"https://127.0.0.1:{server.server_port}/v1"
+
+
+def test_a_certificate_nobody_vouches_for_is_refused(connect, secure):
+    with pytest.raises(errors.NotConnected, match="CERTIFICATE_VERIFY_FAILED"):
+        connect(Endpoint(secure), Backoff(attempts=1)).retrieve("v")
+
+
+def test_verify_takes_a_ca_bundle(connect, secure, certificate):
+    assert connect(Endpoint(secure, verify=str(certificate))).retrieve("v").id == "v"
+
+
+def test_verify_can_be_off(connect, secure):
+    assert connect(Endpoint(secure, verify=False)).retrieve("v").id == "v"
+
+
+def test_the_proxy_of_the_environment_is_used(connect, monkeypatch):
+    with serving() as proxy:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.server_port}")
+        assert connect(Endpoint("http://gpu.invalid/v1")).retrieve("v").id == "v"
+        assert proxy.asked == ["http://gpu.invalid/v1/videos/v"]
+
+
+def test_no_proxy_is_respected(connect, endpoint, monkeypatch, videos_emulator):
+    with serving() as proxy:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.server_port}")
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        connect(endpoint).create("A boat")
+        assert proxy.asked == []
+        assert len(videos_emulator.purchases) == 1
+
+
+def test_a_file_may_take_longer_to_begin_than_to_go_on(connect, endpoint, videos_emulator):
+    client = connect(replace(endpoint, timeout=Timeouts(read=0.1, total=10)), Backoff(attempts=1, total=10))
+    videos_emulator.serve_bytes(5_000_000)
+    bought = client.create("A boat")
+    videos_emulator.clock.advance(60)
+    videos_emulator.inject(Fault(Latency(seconds=0.3), operation="content"))
+    with client.download_content(bought.id) as content:
+        assert sum(map(len, content.chunks)) == 5_000_000
+    videos_emulator.inject(Fault(Stall(after_bytes=2_000_000), operation="content"))
+    with (
+        pytest.raises(errors.TransportError, match="broke off"),
+        client.download_content(bought.id) as content,
+    ):
+        list(content.chunks)
+
+
+def test_a_silent_server_is_left_after_the_read_timeout(connect, endpoint, videos_emulator):
+    videos_emulator.inject(Fault(Stall(), operation="retrieve"))
+    hasty = replace(endpoint, timeout=Timeouts(read=0.05))
+    with pytest.raises(errors.TransportError, match="ReadTimeout"):
+        connect(hasty, Backoff(attempts=1)).retrieve("v")

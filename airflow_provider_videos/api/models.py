@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 from enum import Enum
+from functools import cached_property
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -155,7 +156,7 @@ class Video(_Answer):
     error: Annotated[Problem | None, BeforeValidator(_problem)] = None
     """Why the job failed."""
 
-    @property
+    @cached_property
     def phase(self) -> Phase:
         """What the status word means, the same for every server."""
         return phase_of(self.status)
@@ -163,12 +164,12 @@ class Video(_Answer):
     @property
     def has_failed(self) -> bool:
         """Whether the job ended without a video."""
-        return self.phase in {Phase.FAILED, Phase.STOPPED}
+        return self.phase in (Phase.FAILED, Phase.STOPPED)
 
     @property
     def has_ended(self) -> bool:
         """Whether the job is over, with or without a video."""
-        return self.phase in {Phase.SUCCEEDED, Phase.FAILED, Phase.STOPPED}
+        return self.phase is Phase.SUCCEEDED or self.has_failed
 
     @property
     def result_url(self) -> str | None:

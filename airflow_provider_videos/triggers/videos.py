@@ -173,12 +173,14 @@ class VideoTrigger(BaseTrigger):
         while not done:
             interval = self._interval(now + epoch)
             heard = await poller.ask(self.video_id, due=due, interval=interval, heard_at=heard_at)
-            now = heard_at = clock()
-            _count(heard, self.videos_conn_id, poller.waits)
+            now = clock()
+            if heard_at is None:
+                stats.gauge("videos.waits", poller.waits, tags={"conn_id": self.videos_conn_id})
+            _count(heard, self.videos_conn_id)
             done = watch.take(heard.answer, now + epoch)
             if line := watch.news(heard.answer, now + epoch):
                 self.log.info(line)
-            due = next_due(now, due, interval)
+            due, heard_at = next_due(now, due, interval), now
 
     async def _endpoint(self) -> Endpoint:
         # The first metric has Airflow read a file for a fifth of a second, in which a loop would stand still.
@@ -225,10 +227,9 @@ def was_marked_failed(task_instance: Any) -> bool:
     return set(states.get(task_instance.run_id, {}).values()) == {TaskInstanceState.FAILED}
 
 
-def _count(heard: Heard, conn_id: str, waits: int) -> None:
+def _count(heard: Heard, conn_id: str) -> None:
     """Tell Airflow's metrics what a wait has heard; the README explains each name."""
     tags, answer = {"conn_id": conn_id}, heard.answer
-    stats.gauge("videos.waits", waits, tags=tags)
     stats.incr("videos.polls", tags=tags)
     if heard.listed:
         stats.incr("videos.polls_listed", tags=tags)

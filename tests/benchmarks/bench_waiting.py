@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 INTERVAL = 5.0
 WARM_UP = 2 * INTERVAL
-SECONDS = 5 * INTERVAL
+SECONDS = 8 * INTERVAL
 BEAT = 0.02
 CONNECTIONS = 8
 STUB = Path(__file__).with_name("videos_stub.py")
@@ -310,7 +310,8 @@ def main(sizes: list[int], names: list[str]) -> int:
     if 5000 in results and 1000 in results:
         many, some = (cost(results[waits][names[0]]) for waits in (5000, 1000))
         print(f"\n5000 waits / 1000 waits, CPU per status, with a list: {many / some:.2f}")
-    print("\nAll bars reached." if not failed else "\nMissed: " + "; ".join(failed))
+    if 1000 in results and len(names) == len(RUNS):
+        print("\nAll bars reached." if not failed else "\nMissed: " + "; ".join(failed))
     return bool(failed)
 
 

@@ -216,5 +216,5 @@ async def test_metrics_tell_what_waiting_costs(video_id, videos_emulator, metric
     assert metrics["videos.poll_errors"] == [{"conn_id": "videos_default", "error": "ServerFault"}]
     assert len(metrics["videos.poll_duration"]) == 2
     assert len(metrics["videos.notice_delay"]) == 1
-    assert metrics["videos.waits"] == [1, 1, 0]
+    assert metrics["videos.waits"] == [1, 0]
     assert "videos.polls_listed" not in metrics

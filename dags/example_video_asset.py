@@ -36,7 +36,7 @@ with DAG(
             description="A folder: a path, file:///path/ or s3://bucket/path/, ending in /.",
         ),
     },
-):
+) as dag:
     create = VideoCreateOperator(task_id="create_video", prompt="{{ params.prompt }}", seconds="4")
     wait = VideoSensor(
         task_id="wait_for_video", video_id=create.output, poke_interval=5, timeout=3600, deferrable=True

@@ -22,6 +22,8 @@ What can go wrong, drawn as a tree whose branches are what a caller can do about
     ├── VideoFailed         the job ended without a video
     ├── VideoLost           the server no longer knows the job
     └── DeliveryError       what came is not the whole file, or could not be written
+        ├── Expired         the server no longer hands the file out
+        └── NoSuchVariant   the server does not have this file of the video
 
 Every error is plain data, so it pickles whole. None holds a key, a prompt or a signed URL.
 """
@@ -169,3 +171,11 @@ class VideoLost(VideosError):
 
 class DeliveryError(VideosError):
     """What came is not the whole file, or could not be written where it was wanted."""
+
+
+class Expired(DeliveryError):
+    """The server no longer hands the file out."""
+
+
+class NoSuchVariant(DeliveryError):
+    """The server does not have this file of the video."""

@@ -8,12 +8,18 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from airflow_provider_videos.api.containers import BY_CONTENT_TYPE, ENOUGH_TO_TELL, Container, sniff
-from airflow_provider_videos.api.errors import AnswerError, DeliveryError, TransportError, VideoFailed
+from airflow_provider_videos.api.errors import (
+    AnswerError,
+    DeliveryError,
+    Expired,
+    NoSuchVariant,
+    TransportError,
+    VideoFailed,
+)
 from airflow_provider_videos.api.models import Problem
 from airflow_provider_videos.api.requests import DEFAULT_VARIANT
 from airflow_provider_videos.api.responses import quoted, words_of
 from airflow_provider_videos.delivery.destinations import discard
-from airflow_provider_videos.delivery.order import NoSuchVariant
 from airflow_provider_videos.delivery.patience import PATIENT, Clock, Patience
 from airflow_provider_videos.delivery.progress import Progress
 from airflow_provider_videos.delivery.sinks import Description
@@ -33,10 +39,6 @@ if TYPE_CHECKING:
 
 _ENOUGH_TO_QUOTE = 4096
 _NO_SUCH_VARIANT = {400, 404, 405, 422, 501}
-
-
-class Expired(DeliveryError):  # noqa: N818 - an error is named after what happened
-    """The server no longer hands the file out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,9 +142,9 @@ class Courier:
                 return self._bring(order, patience)
             except StartOver as why:
                 if why.came == came:
-                    raise  # the same again: the server has nothing better
+                    raise why.error from None  # the same again: the server has nothing better
                 came = why.came
-                patience.bear(why)
+                patience.bear(why.error)
             except AnswerError as error:
                 if order.variant == DEFAULT_VARIANT or error.status_code not in _NO_SUCH_VARIANT:
                     raise

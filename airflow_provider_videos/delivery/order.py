@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 from airflow_provider_videos.api.containers import IMAGES, VIDEOS, Container
-from airflow_provider_videos.api.errors import DeliveryError
+from airflow_provider_videos.api.errors import DeliveryError, NoSuchVariant
 from airflow_provider_videos.api.requests import DEFAULT_VARIANT
 
 if TYPE_CHECKING:
@@ -21,10 +21,6 @@ if TYPE_CHECKING:
 IfExists = Literal["skip", "overwrite", "fail"]
 
 _KINDS = {DEFAULT_VARIANT: VIDEOS, "thumbnail": IMAGES, "spritesheet": IMAGES}
-
-
-class NoSuchVariant(DeliveryError):  # noqa: N818 - an error is named after what happened
-    """The server does not have this file of the video."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,17 +30,17 @@ _NOT_READY = {400, 404, 409, 425}
 _NOTHING_THERE = 416
 
 
-class StartOver(DeliveryError):  # noqa: N818 - an error is named after what happened
+class StartOver(Exception):  # noqa: N818 - it is named after what has to be done
     """
     What has come is worth nothing; the file has to be read anew.
 
-    :param message: why.
-    :param video_id: the video.
+    :param error: why.
     :param came: the hash of what came: the same again would mean that the server has nothing better.
     """
 
-    def __init__(self, message: str, *, video_id: str | None = None, came: str = "") -> None:
-        super().__init__(message, video_id=video_id)
+    def __init__(self, error: DeliveryError, came: str) -> None:
+        super().__init__(error, came)
+        self.error = error
         self.came = came
 
 
@@ -155,7 +155,7 @@ class Stream:
         return replace(body, chunks=chain([rest] if rest else [], chunks))
 
     def _start_over(self, why: str) -> StartOver:
-        return StartOver(why, video_id=self._video_id, came=self.tally.sha256.hexdigest())
+        return StartOver(DeliveryError(why, video_id=self._video_id), self.tally.sha256.hexdigest())
 
     def _broken_off(self, why: str) -> TransportError:
         return TransportError(f"download: {why}", video_id=self._video_id)

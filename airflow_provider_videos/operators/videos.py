@@ -24,7 +24,9 @@ from airflow_provider_videos.api.errors import (
     AnswerError,
     Busy,
     DeliveryError,
+    Expired,
     InvalidRequest,
+    NoSuchVariant,
     NotSupported,
     OutcomeUnknown,
     Refused,
@@ -507,9 +509,6 @@ class VideoDownloadOperator(_VideosOperator):
 
     def execute(self, context: Context) -> dict[str, Any] | list[dict[str, Any]]:
         """Deliver the file, or the files, and return what became of them."""
-        from airflow_provider_videos.delivery.deliver import Expired
-        from airflow_provider_videos.delivery.order import NoSuchVariant
-
         with _never_retried(InvalidRequest, VideoFailed, Expired, NoSuchVariant):
             orders = self._orders()
             with self._connect() as client:
@@ -583,7 +582,6 @@ class VideoDownloadOperator(_VideosOperator):
     ) -> list[Receipt]:
         from airflow_provider_videos.delivery.deliver import Courier
         from airflow_provider_videos.delivery.destinations import Stores
-        from airflow_provider_videos.delivery.order import NoSuchVariant
         from airflow_provider_videos.delivery.record import Record
         from airflow_provider_videos.operators.download import filesystem, s3_client
 

@@ -24,9 +24,8 @@ def test_the_same_dag_passes_on_every_server(videos_emulator, connect_to, tmp_pa
 
     assert run.state == "success"
     states = {task.task_id: task.state for task in run.get_task_instances()}
-    assert states == dict.fromkeys(("create_video", "wait_for_video", "download_video"), "success") | {
-        "delete_video": "skipped" if name in CANNOT_DELETE else "success"
-    }
+    assert states.pop("delete_video") == ("skipped" if name in CANNOT_DELETE else "success")
+    assert set(states.values()) == {"success"}
     assert len(videos_emulator.purchases) == 1
     (film,) = tmp_path.iterdir()
     assert film.suffix == (".avi" if name in AVI else ".mp4")

@@ -52,7 +52,7 @@ def test_a_signed_address_is_followed_and_shown_nowhere(
     assert videos_emulator.record.requests["file"] == 1
     assert (tmp_path / "boat.mp4").exists()
     told = "".join(capfd.readouterr()) + str([task.xcoms for task in ran.values()])
-    assert "Delivered" in told
+    assert "boat.mp4" in told
     assert "signature" not in told
 
 

@@ -119,6 +119,7 @@ def test_every_word_of_a_status_has_its_meaning(phase, word):
     video = Video.model_validate({"id": "v", "status": word})
     assert video.phase is phase
     assert video.has_failed is (phase in {Phase.FAILED, Phase.STOPPED})
+    assert video.has_ended is (phase in {Phase.SUCCEEDED, Phase.FAILED, Phase.STOPPED})
 
 
 URL = "https://cdn/v.mp4?signature=s"

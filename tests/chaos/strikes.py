@@ -188,7 +188,8 @@ class Drill:
 
 def speed(fault: faults.Fault) -> str:
     """A server at which the fault's moment does not go by unseen."""
-    return rig.SLOW if fault.moment == faults.WAITING else rig.QUICK
+    # A video that is there at the first look is not waited for.
+    return rig.SLOW if fault.moment in {faults.WAITING, faults.RESUMED} else rig.QUICK
 
 
 def own_server(fault: faults.Fault) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import json
 
 import httpx
@@ -143,6 +144,7 @@ def test_a_failed_video_is_found_inside_an_error(body):
         (500, {"error": {"message": "[1]"}}),
         (503, {"id": "req_77", "status": "error", "message": "upstream overloaded"}),
         (401, FAILED),
+        (403, FAILED),
         (429, FAILED),
     ],
 )
@@ -346,6 +348,13 @@ def test_words_are_repeated_short_and_without_secrets(words, repeated):
     assert quoted(words, ("abcde" if words.endswith("abcde") else "abcdef", "", None)) == repeated
 
 
+@pytest.mark.parametrize("secret", ['"Ahoy"', "Ahoy, ä boat", 'Say "ahoy"'])
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_a_secret_is_hidden_whole_as_json_writes_it(secret, ascii_only):
+    words = json.dumps({"detail": secret}, ensure_ascii=ascii_only)
+    assert quoted(words, (secret,)) == '{"detail": "***"}'
+
+
 @pytest.mark.parametrize(
     ("words", "repeated"),
     [
@@ -443,3 +452,5 @@ SHA, MD5 = "A" * 42 + "8=", "A" * 21 + "Q=="
 def test_a_digest_is_read_in_each_of_its_spellings(headers, algorithm):
     digest = read_digest(headers)
     assert (digest and digest[0]) == algorithm
+    if digest:
+        assert digest[1] == base64.b64decode({"sha256": SHA, "md5": MD5}[digest[0]]).hex()

@@ -82,7 +82,7 @@ contract-matrix: $(STAMP) ## Show what each of the ten dialects offers, operatio
 fuzz: $(STAMP) ## Answer the client 10,000 times with anything (FUZZ_EXAMPLES: how often)
 	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),10000) $(PY) -m pytest tests/api/test_fuzz.py
 
-test-gateway: $(STAMP) $(GATEWAY)/.installed ## Run everything through a LiteLLM proxy in an environment of its own
+test-gateway: $(STAMP) $(GATEWAY)/.installed ## Run every operation and a DAG through a LiteLLM proxy in an environment of its own
 	LITELLM=$(abspath $(GATEWAY))/bin/litellm $(PY) -m pytest -m gateway tests/gateway
 
 $(GATEWAY)/.installed: tests/gateway/constraints.txt

@@ -54,6 +54,7 @@ with DAG(
         model="{{ params.model }}",
         size="{{ params.size }}",
         seconds="{{ params.seconds }}",
+        retries=2,
     )
     wait = VideoSensor(
         task_id="wait_for_video",

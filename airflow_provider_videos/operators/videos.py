@@ -719,7 +719,7 @@ class VideoListOperator(_VideosOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:  # noqa: ARG002 - Airflow's signature
         """Go through the list and return what was asked for."""
-        with _never_retried(InvalidRequest), self._connect() as client:
+        with _never_retried(InvalidRequest, NotSupported), self._connect() as client:
             chosen = filter(self._filter(), client.list(order=self.order or None))
             return [video.contract() for video in islice(chosen, self.max_videos)]
 

@@ -23,6 +23,7 @@ from airflow_provider_videos.api.errors import (
     AnswerError,
     NotFound,
     TransportError,
+    Unauthorized,
     VideoFailed,
     VideoLost,
     VideosError,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.triggers.base import StartTriggerArgs
 
+    from airflow_provider_videos.api.client import VideosClient
     from airflow_provider_videos.api.models import Video, VideoDeleted
     from airflow_provider_videos.polling.watch import Watch
 
@@ -82,6 +84,7 @@ class VideoSensor(BaseSensorOperator):
     start_trigger_args: StartTriggerArgs | None = None
 
     _task_instance: Any = None
+    _client: VideosClient | None = None
     _watch: Watch | None = None
     _pause = 0.0  # what the server asked us to wait
     _unknown = False  # whether the server did not know the video when it was last asked
@@ -177,17 +180,29 @@ class VideoSensor(BaseSensorOperator):
             raise AirflowFailException(f"Stopped waiting for video {self.video_id}: the task was failed")
 
     def _cancel(self) -> None:
-        from airflow_provider_videos.hooks.videos import VideosHook
         from airflow_provider_videos.polling.watch import cancellation
 
         server = self.videos_conn_id
         try:
-            with VideosHook(self.videos_conn_id).get_conn() as client:
-                server = client.endpoint.base_url
-                answer: VideoDeleted | VideosError = client.delete(self.video_id)
+            client = self._connect()
+            server = client.endpoint.base_url
+            answer: VideoDeleted | VideosError = client.delete(self.video_id)
         except VideosError as error:
             answer = error
         self.log.info(cancellation(self.video_id, server, answer))
+
+    def _connect(self) -> VideosClient:
+        """Return one client for all looks: a signal in the middle of asking Airflow for it would be lost."""
+        from airflow_provider_videos.hooks.videos import VideosHook
+
+        if self._client is None:
+            self._client = VideosHook(self.videos_conn_id).get_conn()
+        return self._client
+
+    def _disconnect(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
 
     @property
     def _tries_end_first(self) -> bool:
@@ -293,14 +308,14 @@ class VideoSensor(BaseSensorOperator):
         return answer if done and not isinstance(answer, VideosError) else None
 
     def _ask(self) -> Video | VideosError:
-        from airflow_provider_videos.hooks.videos import VideosHook
         from airflow_provider_videos.polling.watch import obeyed
 
         self._pause, self._unknown = 0.0, False
         try:
-            with VideosHook(self.videos_conn_id).get_conn() as client:
-                return client.retrieve(self.video_id)
+            return self._connect().retrieve(self.video_id)
         except AnswerError as error:
+            if isinstance(error, Unauthorized):
+                self._disconnect()  # the key may have been changed since
             self._pause, self._unknown = obeyed(error.retry_after), isinstance(error, NotFound)
             return error
         except VideosError as error:
@@ -353,6 +368,8 @@ class VideoSensor(BaseSensorOperator):
             raise self._bad_end(error, skips=self.soft_fail or self.never_fail) from error.__cause__
         except VideosError as error:
             raise self._bad_end(error, skips=self.never_fail) from error.__cause__
+        finally:
+            self._disconnect()
 
     def _bad_end(self, error: Exception, *, skips: bool) -> Exception:
         return AirflowSkipException(str(error)) if skips else error

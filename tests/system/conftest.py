@@ -55,7 +55,7 @@ def airflow(
             tmp_path_factory.mktemp("airflow"),
             dags,
             connections={"videos_default": emulator.airflow_connection},
-            env=object_storage.client_env,
+            env=object_storage.client_env | {"AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1"},
             database=postgres.url,
         ) as airflow,
     ):

@@ -60,25 +60,24 @@ class Listing:
         """
         return video_id in self._unlisted
 
-    def give_up(self, video_id: str) -> None:
+    def stop_looking_for(self, video_id: str) -> None:
         """
-        Stop looking for a video that the list did not answer in time; it is looked for again in a while.
+        Leave a video out of what is being looked for: it is asked for by itself.
 
         :param video_id: the video.
         """
-        self._unlisted.add(video_id)
         self._missing.discard(video_id)
 
     async def read(self, video_ids: Iterable[str], checked: Video | VideosError) -> AsyncIterator[Video]:
         """
-        Yield videos as the list shows them: as many of them as can be had for less than asking for each.
+        Yield the list's videos, page by page, as long as that is cheaper than asking for the rest of ours.
 
-        :param video_ids: the videos to look for.
+        :param video_ids: our videos.
         :param checked: what the server has just said of one of them.
         """
         missing = self._missing = set(video_ids) - self._unlisted
         cursor = Cursor(None, self._limit, "desc")
-        unpaid = 0
+        found = pages = unpaid = 0
         try:
             while len(missing) >= PAGE_COST * (unpaid + 1) and not cursor.done:
                 if self._session.gate.reason:
@@ -87,15 +86,16 @@ class Listing:
                 if any(_is_behind(video, checked) for video in page):
                     self._rest(LOOK_AGAIN_SECONDS)
                     return
-                found = [video for video in page if video.id in missing and video.phase is not Phase.UNKNOWN]
-                missing.difference_update(video.id for video in found)
-                unpaid += len(found) < PAGE_COST
-                for video in found:
+                known = [video for video in page if video.phase is not Phase.UNKNOWN]
+                here = missing.intersection(video.id for video in known)
+                missing -= here
+                found, pages, unpaid = found + len(here), pages + 1, unpaid + (len(here) < PAGE_COST)
+                for video in known:
                     yield video
         except VideosError as error:
             self._take(error)
             return
-        self._unlisted |= missing
+        self._unlisted |= missing if found >= PAGE_COST * pages else set(video_ids)
 
     def _take(self, error: VideosError) -> None:
         if not isinstance(error, AnswerError) or isinstance(error, Busy | ServerFault):

@@ -38,6 +38,10 @@ _WORKERS = CONNECTIONS - 1  # one connection is the list's
 # How long reading the list is put off for others to come due, as a part of an interval.
 _GATHERING = 0.08
 
+# How long an answer out of the list is waited for, as a part of an interval: no wait hears less often than
+# every other interval.
+_PATIENCE = 0.7
+
 
 class Heard(NamedTuple):
     """What a wait hears."""
@@ -129,11 +133,11 @@ class Poller:
         if not self._is_list_read(question):
             self._line_up(question)
         elif not self._session.paced:
-            self._set(question, question.due + question.interval / 2, self._is_late)
+            self._set(question, question.due + question.interval * _PATIENCE, self._is_late)
 
     def _is_late(self, question: _Question) -> None:
         """Wait for the list no longer, however long it takes."""
-        self._listing.give_up(question.video_id)
+        self._listing.stop_looking_for(question.video_id)
         self._ask_alone(question)
 
     def _ask_alone(self, question: _Question) -> None:

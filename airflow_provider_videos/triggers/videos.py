@@ -176,11 +176,17 @@ class VideoTrigger(BaseTrigger):
             now = clock()
             if heard_at is None:
                 stats.gauge("videos.waits", poller.waits, tags={"conn_id": self.videos_conn_id})
-            _count(heard, self.videos_conn_id)
-            done = watch.take(heard.answer, now + epoch)
-            if line := watch.news(heard.answer, now + epoch):
-                self.log.info(line)
+            done = self._take(watch, heard, now + epoch)
             due, heard_at = next_due(now, due, interval), now
+            del heard  # a thousand answers kept until the next ones are work for the garbage collector
+
+    def _take(self, watch: Watch, heard: Heard, now: float) -> bool:
+        """Take in what was heard, and say whether the video is there."""
+        _count(heard, self.videos_conn_id)
+        done = watch.take(heard.answer, now)
+        if line := watch.news(heard.answer, now):
+            self.log.info(line)
+        return done
 
     async def _endpoint(self) -> Endpoint:
         # The first metric has Airflow read a file for a fifth of a second, in which a loop would stand still.

@@ -77,6 +77,7 @@ def test_a_download_that_is_killed_aborts_its_upload(
     emulator.serve_bytes(60 * 2**20)
     emulator.inject(Fault(Stall(after_bytes=40 * 2**20), operation="content"))
     run = airflow.rest.trigger("example_video_to_storage", {"destination": "s3://videos/killed.mp4"})
+    run.wait_for_state("download_video", "running")  # the preflight before it uploads a little, too
     wait_until(lambda: uploads() == ["killed.mp4"])
     # As a person does it in the UI.
     airflow.rest.call(

@@ -43,7 +43,12 @@ with DAG(
 ) as dag:
     clip = VideoCreateOperator(task_id="create_clip", prompt="{{ params.prompt }}", seconds="4")
     clip_ready = VideoSensor(
-        task_id="wait_for_clip", video_id=clip.output, poke_interval=5, timeout=3600, deferrable=True
+        task_id="wait_for_clip",
+        video_id=clip.output,
+        poke_interval=5,
+        timeout=3600,
+        deferrable=True,
+        retries=2,
     )
 
     @task
@@ -66,6 +71,7 @@ with DAG(
             poke_interval=5,
             timeout=3600,
             deferrable=True,
+            retries=2,
         )
         VideoDownloadOperator(
             task_id="download_version",

@@ -34,13 +34,23 @@ with DAG(
 ) as dag:
     clip = VideoCreateOperator(task_id="create_clip", prompt="{{ params.prompt }}", seconds="4")
     clip_ready = VideoSensor(
-        task_id="wait_for_clip", video_id=clip.output, poke_interval=5, timeout=3600, deferrable=True
+        task_id="wait_for_clip",
+        video_id=clip.output,
+        poke_interval=5,
+        timeout=3600,
+        deferrable=True,
+        retries=2,
     )
     film = VideoExtendOperator(
         task_id="extend_clip", video_id=clip_ready.output, prompt="{{ params.next }}", seconds="4"
     )
     film_ready = VideoSensor(
-        task_id="wait_for_film", video_id=film.output, poke_interval=5, timeout=3600, deferrable=True
+        task_id="wait_for_film",
+        video_id=film.output,
+        poke_interval=5,
+        timeout=3600,
+        deferrable=True,
+        retries=2,
     )
     VideoDownloadOperator(
         task_id="download_film",

@@ -30,6 +30,7 @@ def attempt(number: int) -> VideoSensor:
         poke_interval=5,
         timeout=3600,
         deferrable=True,
+        retries=2,
     )
 
 

@@ -39,7 +39,12 @@ with DAG(
 ) as dag:
     create = VideoCreateOperator(task_id="create_video", prompt="{{ params.prompt }}", seconds="4")
     wait = VideoSensor(
-        task_id="wait_for_video", video_id=create.output, poke_interval=5, timeout=3600, deferrable=True
+        task_id="wait_for_video",
+        video_id=create.output,
+        poke_interval=5,
+        timeout=3600,
+        deferrable=True,
+        retries=2,
     )
     VideoDownloadOperator(
         task_id="download_video",

@@ -62,6 +62,7 @@ with DAG(
         poke_interval=5,
         timeout=timedelta(hours=1),
         deferrable=True,
+        retries=2,
     )
     download = VideoDownloadOperator(
         task_id="download_video",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
@@ -48,9 +49,11 @@ def airflow(
     dags = tmp_path_factory.mktemp("dags")
     for folder in (ROOT / "dags", ROOT / "tests" / "system" / "dags"):
         shutil.copytree(folder, dags, dirs_exist_ok=True)
-    # SQLite gives the ids of triggers that have gone to new ones, which then share their fate.
+    # SQLite gives the ids of triggers that have gone to new ones, which then share their fate. Each pytest that
+    # begins closes pytest's own folder to all but its user, so the server's user has to be elsewhere.
     with (
-        Postgres(tmp_path_factory.mktemp("postgres")) as postgres,
+        TemporaryDirectory(prefix="postgres-") as data,
+        Postgres(Path(data) / "data") as postgres,
         Airflow(
             tmp_path_factory.mktemp("airflow"),
             dags,

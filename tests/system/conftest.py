@@ -49,8 +49,8 @@ def airflow(
     dags = tmp_path_factory.mktemp("dags")
     for folder in (ROOT / "dags", ROOT / "tests" / "system" / "dags"):
         shutil.copytree(folder, dags, dirs_exist_ok=True)
-    # SQLite gives the ids of triggers that have gone to new ones, which then share their fate. Each pytest that
-    # begins closes pytest's own folder to all but its user, so the server's user has to be elsewhere.
+    # SQLite gives the ids of triggers that have gone to new ones, which then share their fate. Each pytest
+    # that begins closes pytest's own folder to all but its user: the server's user has to be elsewhere.
     with (
         TemporaryDirectory(prefix="postgres-") as data,
         Postgres(Path(data) / "data") as postgres,

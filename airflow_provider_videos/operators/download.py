@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from airflow.sdk import Asset, AssetAlias
 
 from airflow_provider_videos.api.errors import InvalidRequest
+from airflow_provider_videos.delivery.destinations import Stores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +22,15 @@ if TYPE_CHECKING:
 
     from airflow_provider_videos.api.models import Video
     from airflow_provider_videos.delivery.deliver import Receipt
+
+
+def stores_of(aws_conn_id: str | None) -> Stores:
+    """
+    Return the doors to where files go, each opened when it is first used.
+
+    :param aws_conn_id: the connection for S3; without one boto3 looks for credentials by itself.
+    """
+    return Stores(s3=cache(partial(s3_client, aws_conn_id)), filesystem=filesystem)
 
 
 def s3_client(aws_conn_id: str | None) -> S3Client:
@@ -64,16 +76,7 @@ def facts_of(receipt: Receipt, video: Video | None) -> dict[str, Any]:
     :param receipt: what was delivered.
     :param video: what the server says of the video.
     """
-    return {
-        "uri": receipt.uri,
-        "sha256": receipt.sha256,
-        "size_bytes": receipt.size_bytes,
-        "content_type": receipt.content_type,
-        "video_id": receipt.video_id,
-        "variant": receipt.variant,
-        "model": video and video.model,
-        "seconds": video and video.seconds,
-    }
+    return {**asdict(receipt), "model": video and video.model, "seconds": video and video.seconds}
 
 
 def tell_outlets(context: Context, outlets: Sequence[Any], files: Sequence[dict[str, Any]]) -> None:

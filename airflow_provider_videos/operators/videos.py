@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
-from functools import cache, partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -494,8 +493,7 @@ class VideoDownloadOperator(_VideosOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if if_exists not in {"skip", "overwrite", "fail"}:
-            raise ValueError(f"if_exists must be skip, overwrite or fail; got {if_exists!r}")
+        _check_choice("if_exists", if_exists, "skip", "overwrite", "fail")
         self.video_id = video_id
         self.destination = destination
         self.variant = variant
@@ -581,11 +579,10 @@ class VideoDownloadOperator(_VideosOperator):
         self, context: Context, client: VideosClient, video: Video | None, orders: list[Order]
     ) -> list[Receipt]:
         from airflow_provider_videos.delivery.deliver import Courier
-        from airflow_provider_videos.delivery.destinations import Stores
         from airflow_provider_videos.delivery.record import Record
-        from airflow_provider_videos.operators.download import filesystem, s3_client
+        from airflow_provider_videos.operators.download import stores_of
 
-        stores = Stores(s3=cache(partial(s3_client, self.aws_conn_id)), filesystem=filesystem)
+        stores = stores_of(self.aws_conn_id)
         record = Record(_Memory(context["task_state_store"]))
         courier = Courier(client, video, stores, record, self.log)
         orders[0].destination.reach(stores)
@@ -638,12 +635,11 @@ class VideoPreflightOperator(BaseOperator):
 
     def execute(self, context: Context) -> None:  # noqa: ARG002 - Airflow's signature
         """Write and take back."""
-        from airflow_provider_videos.delivery.destinations import Destination, Stores
-        from airflow_provider_videos.operators.download import filesystem, s3_client
+        from airflow_provider_videos.delivery.destinations import Destination
+        from airflow_provider_videos.operators.download import stores_of
 
-        stores = Stores(s3=partial(s3_client, self.aws_conn_id), filesystem=filesystem)
         with _never_retried(InvalidRequest):
-            Destination.parse(self.destination).prove_writable(stores)
+            Destination.parse(self.destination).prove_writable(stores_of(self.aws_conn_id))
         self.log.info("%s can be written to", self.destination)
 
 

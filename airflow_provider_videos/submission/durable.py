@@ -14,14 +14,13 @@ from airflow_provider_videos.api.errors import (
     VideosError,
 )
 from airflow_provider_videos.api.models import Video
-from airflow_provider_videos.submission.decision import SHIFT_SECONDS, Action, Decision, decide
+from airflow_provider_videos.submission.decision import SHIFT_SECONDS, Action, Decision, Facts, decide
 from airflow_provider_videos.submission.evidence import Evidence, Listing
 from airflow_provider_videos.submission.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from airflow_provider_videos.submission.decision import Facts
     from airflow_provider_videos.submission.evidence import Wanted
     from airflow_provider_videos.submission.ledger import Ledger
 
@@ -260,10 +259,11 @@ def salvage(store: Store, owner: Owner, max_tries: int, problem: InvalidRequest,
     :param log: where the task's log lines go.
     """
     record = Record.read(store.get(KEY))
-    if record is None or (record.handed_on and record.max_tries != max_tries):
-        raise problem
-    if record.video_id is None:
+    if record and record.video_id is None:
         raise in_doubt(record, owner, f"the request can't be made any more: {problem}") from problem
+    # What it asks for now is not known, so it counts as what it asked for then.
+    if record is None or decide(record, Facts(record.fingerprint or "", max_tries)).action is Action.BUY:
+        raise problem
     return taken_up(record, log)
 
 

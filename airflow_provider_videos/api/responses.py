@@ -22,7 +22,7 @@ from airflow_provider_videos.api.errors import (
     Unauthorized,
     Unreadable,
 )
-from airflow_provider_videos.api.models import Character, Video, VideoPage
+from airflow_provider_videos.api.models import Character, Problem, Video, VideoPage
 from airflow_provider_videos.api.retry import Event, Outcome, http_date, parse_retry_after
 
 if TYPE_CHECKING:
@@ -333,6 +333,16 @@ def quoted(words: str, secrets: Iterable[str | None] = ()) -> str:
                 words = words.replace(_echoed(form, words), "***")
     # The query of a URL is where its signature is.
     return re.sub(r"(https?://[^\s?\"']+)\?[^\s\"']*", r"\1?***", words)[:_QUOTED]
+
+
+def problem_of(video: Video) -> Problem:
+    """
+    Return why a job ended without a video, in words that are fit to be repeated; empty where it does not say.
+
+    :param video: the job as the server describes it.
+    """
+    problem = video.error or Problem()
+    return Problem(code=problem.code, message=quoted(problem.message or "", (video.prompt,)))
 
 
 def words_of(body: bytes) -> str:

@@ -16,9 +16,8 @@ from airflow_provider_videos.api.errors import (
     TransportError,
     VideoFailed,
 )
-from airflow_provider_videos.api.models import Problem
 from airflow_provider_videos.api.requests import DEFAULT_VARIANT
-from airflow_provider_videos.api.responses import quoted, words_of
+from airflow_provider_videos.api.responses import problem_of, quoted, words_of
 from airflow_provider_videos.delivery.destinations import discard
 from airflow_provider_videos.delivery.patience import PATIENT, Clock, Patience
 from airflow_provider_videos.delivery.progress import Progress
@@ -218,7 +217,7 @@ class Courier:
         except (AnswerError, TransportError):
             return
         if self._video.has_failed:
-            problem = self._video.error or Problem()
+            problem = problem_of(self._video)
             raise VideoFailed(
                 f"there is no file: the server says that the video is {self._video.status}: "
                 f"{problem.message or error.message}",

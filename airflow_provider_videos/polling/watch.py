@@ -22,8 +22,8 @@ from airflow_provider_videos.api.errors import (
     VideoLost,
     VideosError,
 )
-from airflow_provider_videos.api.models import Phase, Problem
-from airflow_provider_videos.api.responses import quoted
+from airflow_provider_videos.api.models import Phase
+from airflow_provider_videos.api.responses import problem_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -146,8 +146,8 @@ def failure(video: Video, video_id: str) -> VideoFailed:
     :param video: the job as the server describes it.
     :param video_id: the id it was asked for with.
     """
-    problem = video.error or Problem()
-    reason = quoted(problem.message or "the server gave no reason", (video.prompt,))
+    problem = problem_of(video)
+    reason = problem.message or "the server gave no reason"
     return VideoFailed(f"the video ended as {video.status}: {reason}", video_id=video_id, code=problem.code)
 
 

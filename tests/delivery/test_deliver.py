@@ -20,7 +20,7 @@ from airflow_provider_videos.api.errors import (
     VideosError,
 )
 from airflow_provider_videos.delivery.s3 import S3Object
-from airflow_provider_videos.emulator import Answer, Corrupt, Cut, Drop, Expires, Fault, Stall
+from airflow_provider_videos.emulator import Answer, Corrupt, Cut, Drop, Expires, Failed, Fault, Stall
 from tests.delivery.conftest import Waits
 from tests.delivery.films import FTYP, MIB, box, film, served
 
@@ -271,6 +271,15 @@ class TestPatience:
             deliver(f"{tmp_path}/")
         assert caught.value.code == "moderation_blocked"
         assert server.downloads == 1
+
+    def test_the_reason_of_a_failed_video_does_not_repeat_its_prompt(self, server, deliver, tmp_path):
+        server.emulator.inject(Fault(Failed(message="A secret boat at http://h/i.png?sig=1 was blocked")))
+        server.video_id = server.client.create("A secret boat").id
+        server.emulator.clock.advance(60)
+        with pytest.raises(VideoFailed, match="was blocked") as caught:
+            deliver(f"{tmp_path}/")
+        assert "secret" not in str(caught.value)
+        assert "sig=1" not in str(caught.value)
 
     def test_a_download_never_buys(self, server, deliver, tmp_path):
         bought = len(server.emulator.purchases)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 FINISHED = frozenset({"success", "failed"})
 POLL_SECONDS = 0.2
@@ -117,6 +117,15 @@ class AirflowRest:
 
     def _is_listed(self, dag_id: str) -> bool:
         return bool(self._http.get(f"/dags/{dag_id}").status_code == httpx.codes.OK)
+
+
+def wait_until(met: Callable[[], object], what: str, timeout: float = 60.0) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + timeout
+    while not met():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {timeout:g} s for {what}")
+        time.sleep(0.1)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import json
 import os
 import shutil
 import tempfile
@@ -80,17 +81,19 @@ def endpoint(videos_emulator: Emulator) -> Endpoint:
 
 
 @pytest.fixture
-def connect_to(monkeypatch: pytest.MonkeyPatch) -> Callable[[Emulator], None]:
-    """Point the connection `videos_default` to a server."""
+def connect_to(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Point the connection `videos_default` to a server, with further fields of its extra."""
 
-    def connect_to(emulator: Emulator) -> None:
-        monkeypatch.setenv("AIRFLOW_CONN_VIDEOS_DEFAULT", emulator.airflow_connection)
+    def connect_to(emulator: Emulator, **extra: Any) -> None:
+        fields = json.loads(emulator.airflow_connection)
+        fields["extra"] = {**fields.get("extra", {}), **extra}
+        monkeypatch.setenv("AIRFLOW_CONN_VIDEOS_DEFAULT", json.dumps(fields))
 
     return connect_to
 
 
 @pytest.fixture
-def connection(videos_emulator: Emulator, connect_to: Callable[[Emulator], None]) -> None:
+def connection(videos_emulator: Emulator, connect_to: Callable[..., None]) -> None:
     """The connection `videos_default`, to the emulator."""
     connect_to(videos_emulator)
 

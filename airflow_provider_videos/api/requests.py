@@ -474,6 +474,9 @@ def list_page(*, after: str | None, limit: int | None, order: str | None) -> Ope
 
 DEFAULT_VARIANT = "video"
 
+LONGEST_PAGE = 100
+"""How many videos of the list servers hand out at once."""
+
 
 def download_content(
     video_id: str, *, variant: str = DEFAULT_VARIANT, offset: int = 0, etag: str | None = None

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 from airflow_provider_videos.api.errors import AnswerError, Busy, ServerFault, VideosError
 from airflow_provider_videos.api.exchange import Cursor
 from airflow_provider_videos.api.models import Phase, Video
+from airflow_provider_videos.api.requests import LONGEST_PAGE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
     from airflow_provider_videos.polling.session import Session
-
-PAGE_SIZE = 100
 
 # What reading a page costs, in questions for a single video.
 PAGE_COST = 4
@@ -34,7 +33,7 @@ class Listing:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._loop = asyncio.get_running_loop()
-        self._limit: int | None = PAGE_SIZE
+        self._limit: int | None = LONGEST_PAGE
         self._unlisted: set[str] = set()
         self._missing: set[str] = set()
         self._look_again_at = 0.0

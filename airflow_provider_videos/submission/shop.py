@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from airflow_provider_videos.api.errors import NotFound
+from airflow_provider_videos.api.requests import LONGEST_PAGE
 from airflow_provider_videos.submission.evidence import Listing, Wanted
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from airflow_provider_videos.api.models import Video
     from airflow_provider_videos.api.requests import Operation
 
-_VIDEOS_OF_A_PAGE = 100
 _MOST_PAGES = 50
 
 
@@ -52,7 +52,7 @@ class Shop:
         :param back_to: the moment, by the worker's clock, before which nothing is of interest.
         """
         listing = Listing([], None)
-        pages = self.client.pages(limit=_VIDEOS_OF_A_PAGE, order="desc")
+        pages = self.client.pages(limit=LONGEST_PAGE, order="desc")
         for page in islice(pages, _MOST_PAGES):
             ahead = listing.ahead
             if ahead is None and page.server_time is not None:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_videos.api import requests
 from airflow_provider_videos.api.requests import Endpoint
+from demo.rest import wait_until
 from tests.chaos.faults import WAITING
 from tests.chaos.judge import Bought, Line, Seen, Verdict, judge
-from tests.chaos.rig import TERMINAL, Rig, kill, wait_until
+from tests.chaos.rig import TERMINAL, Rig, kill
 from tests.chaos.strikes import STRIKES, Drill, own_server, speed
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import signal
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -17,10 +16,11 @@ from sqlalchemy import create_engine, text
 from airflow_provider_videos.emulator import Emulator
 from demo.keeper import command_line, descendants
 from demo.postgres import Postgres
+from demo.rest import wait_until
 from demo.standalone import Airflow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from demo.rest import Run
 
@@ -153,7 +153,7 @@ class Rig:
         below = [pid for parent in parents for pid in descendants(parent)]
         for pid in parents + (below if whole else []):
             _signal(pid, number)
-        wait_until(lambda: not _alive(parents), f"the {component} to go")
+        wait_until(lambda: not _alive(parents), f"the {component} to go", COMPONENT_SECONDS)
         return _alive(below)
 
     def main_pids(self, component: str) -> list[int]:
@@ -166,7 +166,7 @@ class Rig:
         """Start a component and wait until it works."""
         since = self._newest_job(component)
         self.airflow.start_component(component)
-        wait_until(lambda: self._works(component, since), f"the {component} to come back")
+        wait_until(lambda: self._works(component, since), f"the {component} to come back", COMPONENT_SECONDS)
 
     def _works(self, component: str, since: int) -> bool:
         if component == "api-server":
@@ -223,14 +223,6 @@ def _signal(pid: int, number: int) -> None:
 
 def _alive(pids: Iterable[int]) -> list[int]:
     return [pid for pid in pids if command_line(pid)]
-
-
-def wait_until(met: Callable[[], bool], what: str, timeout: float = COMPONENT_SECONDS) -> None:
-    until = time.monotonic() + timeout
-    while not met():
-        if time.monotonic() > until:
-            raise TimeoutError(f"waited {timeout:g} s for {what}")
-        time.sleep(0.1)
 
 
 def _connection(server: Emulator) -> str:

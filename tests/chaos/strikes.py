@@ -11,8 +11,8 @@ import httpx
 
 from airflow_provider_videos.emulator import Answer, Cut, Drop, Fault, Stall
 from demo.keeper import command_line, descendants
+from demo.rest import wait_until
 from tests.chaos import faults, rig, seams
-from tests.chaos.rig import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -239,7 +239,11 @@ def reassign_trigger(drill: Drill) -> None:
     owner = drill.rig.triggerer_of(run)
     rig.pause(everything)
     drill.rig.bring_back("triggerer")
-    wait_until(lambda: drill.rig.triggerer_of(run) not in {owner, None}, "a second triggerer to take over")
+    wait_until(
+        lambda: drill.rig.triggerer_of(run) not in {owner, None},
+        "a second triggerer to take over",
+        rig.COMPONENT_SECONDS,
+    )
     time.sleep(4 * drill.fault.delay)
     rig.resume(everything)
     drill.left_behind = everything

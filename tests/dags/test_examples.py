@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from importlib import import_module
 
 import av
@@ -74,9 +73,8 @@ class TestMakeAgain:
         assert run(self.NAME, state="failed", purchases=3) == []
         assert len(videos_emulator.purchases) == 1
 
-    def test_a_purchase_in_doubt_is_not_made_again(self, run, videos_emulator, monkeypatch):
-        fields = json.loads(videos_emulator.airflow_connection) | {"extra": {"timeout": {"total": 0.2}}}
-        monkeypatch.setenv("AIRFLOW_CONN_VIDEOS_DEFAULT", json.dumps(fields))
+    def test_a_purchase_in_doubt_is_not_made_again(self, run, videos_emulator, connect_to, monkeypatch):
+        connect_to(videos_emulator, timeout={"total": 0.2})
         monkeypatch.setattr(durable, "_LOOKS", (0, 0))
         videos_emulator.inject(
             Fault(Answer(status=500, accepted=True), operation="create"),

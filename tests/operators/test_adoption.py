@@ -15,9 +15,8 @@ from airflow_provider_videos.submission import durable
 
 
 @pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch, videos_emulator):
-    fields = json.loads(videos_emulator.airflow_connection) | {"extra": {"timeout": {"total": 0.2}}}
-    monkeypatch.setenv("AIRFLOW_CONN_VIDEOS_DEFAULT", json.dumps(fields))
+def _no_waiting(monkeypatch, connect_to, videos_emulator):
+    connect_to(videos_emulator, timeout={"total": 0.2})
     monkeypatch.setattr(durable, "_LOOKS", (0, 0))
     monkeypatch.setattr(durable, "_LATE_SECONDS", 0)
 

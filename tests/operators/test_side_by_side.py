@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 
 import httpx
@@ -35,9 +34,8 @@ def posts(videos_emulator):
 
 
 @pytest.fixture
-def our_create(run_dag, videos_emulator, monkeypatch):
-    fields = json.loads(videos_emulator.airflow_connection) | {"extra": {"timeout": {"read": READ_SECONDS}}}
-    monkeypatch.setenv("AIRFLOW_CONN_VIDEOS_DEFAULT", json.dumps(fields))
+def our_create(run_dag, videos_emulator, connect_to, monkeypatch):
+    connect_to(videos_emulator, timeout={"read": READ_SECONDS})
     monkeypatch.setattr(durable, "_LOOKS", (0, 0))
 
     def create():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from contextlib import contextmanager
@@ -40,10 +39,9 @@ MODES = {
 
 
 @pytest.fixture
-def connection(videos_emulator, monkeypatch):
+def connection(videos_emulator, connect_to):
     """A connection whose calls are over quickly, so that the wait itself has to be patient."""
-    fields = json.loads(videos_emulator.airflow_connection) | {"extra": {"timeout": {"total": 0.2}}}
-    monkeypatch.setenv("AIRFLOW_CONN_VIDEOS_DEFAULT", json.dumps(fields))
+    connect_to(videos_emulator, timeout={"total": 0.2})
 
 
 @pytest.fixture

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING
 
 import boto3
 import pytest
 
 from airflow_provider_videos.emulator import Fault, Stall
+from demo.rest import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from airflow_provider_videos.emulator import Emulator
@@ -24,13 +23,6 @@ pytestmark = pytest.mark.system
 PRODUCER, CONSUMER = "example_video_asset", "example_video_asset_consumer"
 
 
-def wait_until(true: Callable[[], object], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not true() and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert true()
-
-
 def test_the_consumer_learns_what_was_delivered(airflow: Airflow, emulator: Emulator, tmp_path: Path) -> None:
     airflow.rest.wait_for_dag(CONSUMER)
     airflow.rest.call("PATCH", f"/dags/{CONSUMER}", json={"is_paused": False})
@@ -39,7 +31,9 @@ def test_the_consumer_learns_what_was_delivered(airflow: Airflow, emulator: Emul
     video, thumbnail = run.xcom("download_video")
     assert {path.as_uri() for path in tmp_path.iterdir()} == {video["uri"], thumbnail["uri"]}
 
-    wait_until(lambda: airflow.rest.get(f"/dags/{CONSUMER}/dagRuns")["dag_runs"])
+    wait_until(
+        lambda: airflow.rest.get(f"/dags/{CONSUMER}/dagRuns")["dag_runs"], "the consumer to be started"
+    )
     consumer = airflow.rest.latest_run(CONSUMER)
     assert consumer.wait() == "success"
     (extra,) = consumer.xcom("publish")
@@ -78,14 +72,14 @@ def test_a_download_that_is_killed_aborts_its_upload(
     emulator.inject(Fault(Stall(after_bytes=40 * 2**20), operation="content"))
     run = airflow.rest.trigger("example_video_to_storage", {"destination": "s3://videos/killed.mp4"})
     run.wait_for_state("download_video", "running")  # the preflight before it uploads a little, too
-    wait_until(lambda: uploads() == ["killed.mp4"])
+    wait_until(lambda: uploads() == ["killed.mp4"], "the upload to begin")
     # As a person does it in the UI.
     airflow.rest.call(
         "PATCH",
         f"{run.path}/taskInstances/download_video",
         json={"new_state": "failed", "include_future": False},
     )
-    wait_until(lambda: uploads() == [])
+    wait_until(lambda: uploads() == [], "the upload to be aborted")
     assert run.wait() == "failed"
     assert not (object_storage.root / "videos" / "killed.mp4").exists()
     assert "the task was killed" in json.dumps(run.log("download_video"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,19 +9,13 @@ import pytest
 from airflow_provider_videos.api.client import VideosClient
 from airflow_provider_videos.api.requests import Endpoint
 from airflow_provider_videos.emulator import Fault, Stuck
+from demo.rest import wait_until
 
 if TYPE_CHECKING:
     from airflow_provider_videos.emulator import Emulator
     from demo.standalone import Airflow
 
 pytestmark = pytest.mark.system
-
-
-def wait_until(true, timeout: float = 40.0) -> None:
-    deadline = time.monotonic() + timeout
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
 
 
 @pytest.mark.parametrize(("task_id", "waiting"), [("deferred", "deferred"), ("poked", "running")])
@@ -43,15 +36,15 @@ def test_a_user_who_fails_the_task_gives_the_video_up(
 
     # A clear takes over: the video is waited for again.
     run.clear(task_id)
-    wait_until(lambda: run.task(task_id).try_number == 2)
+    wait_until(lambda: run.task(task_id).try_number == 2, "the task to begin again")
     run.wait_for_state(task_id, waiting)
     # Airflow tells a trigger that has not begun nothing.
     asked = asks()
-    wait_until(lambda: asks() > asked + 2)
+    wait_until(lambda: asks() > asked + 2, "the wait to ask")
     assert "delete" not in emulator.record.requests
 
     run.mark(task_id, "failed")
-    wait_until(lambda: emulator.record.requests["delete"] == 1)
+    wait_until(lambda: emulator.record.requests["delete"] == 1, "the video to be deleted")
     assert [seen.path for seen in emulator.record.exchanges if seen.method == "DELETE"] == [path]
     for task in run.tasks():
         if task.state not in {"success", "failed"}:

@@ -7,14 +7,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from demo.keeper import Kept, command_line
 from demo.postgres import Postgres
-from demo.rest import Change, Task
+from demo.rest import Change, Task, wait_until
 from demo.standalone import Airflow, AirflowDidNotStartError
 from demo.timeline import draw
 
@@ -44,17 +43,14 @@ def alive(marker: str) -> list[int]:
     return [pid for pid in pids if marker in command_line(pid) and pid != os.getpid()]
 
 
-def wait_until(alive_count: int, marker: str) -> None:
-    deadline = time.monotonic() + 20
-    while len(alive(marker)) != alive_count and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert len(alive(marker)) == alive_count
+def wait_for_processes(count: int, marker: str) -> None:
+    wait_until(lambda: len(alive(marker)) == count, f"{count} processes", timeout=20)
 
 
 def test_stopping_ends_a_deaf_program_and_its_daemon(tmp_path: Path) -> None:
     marker = str(tmp_path)
     with Kept([sys.executable, "-c", SLEEPERS, marker], log=tmp_path / "log", grace=0.2) as kept:
-        wait_until(3, marker)  # the keeper, the program and the program's daemon
+        wait_for_processes(3, marker)  # the keeper, the program and the program's daemon
         assert len(kept.pids()) == 2
     assert alive(marker) == []
 
@@ -63,10 +59,10 @@ def test_stopping_ends_a_deaf_program_and_its_daemon(tmp_path: Path) -> None:
 def test_the_death_of_the_owner_ends_the_program(tmp_path: Path, death: signal.Signals) -> None:
     marker = str(tmp_path)
     owner = subprocess.Popen([sys.executable, "-c", OWNER, SLEEPERS, marker], cwd=ROOT)
-    wait_until(4, marker)
+    wait_for_processes(4, marker)
     owner.send_signal(death)
     owner.wait()
-    wait_until(0, marker)
+    wait_for_processes(0, marker)
 
 
 def test_a_taken_port_is_named(tmp_path: Path) -> None:

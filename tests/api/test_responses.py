@@ -12,6 +12,7 @@ from airflow_provider_videos.api.responses import (
     error_of,
     find_failed_video,
     outcome_of,
+    problem_of,
     quoted,
     read_character,
     read_digest,
@@ -365,6 +366,16 @@ def test_a_secret_is_hidden_whole_as_json_writes_it(secret, ascii_only):
 )
 def test_a_secret_is_hidden_also_where_a_server_cuts_it_short(words, repeated):
     assert quoted(words, ("A boat on a lake at night",)) == repeated
+
+
+def test_why_a_job_failed_is_repeated_without_its_prompt():
+    failed = read_video(
+        answer(200, {**FAILED, "prompt": "A boat", "error": {"code": 5, "message": "A boat!"}})
+    )
+    assert (problem_of(failed).code, problem_of(failed).message) == ("5", "***!")
+    without = problem_of(read_video(answer(200, {"id": "v", "status": "failed"})))
+    assert not without.code
+    assert not without.message
 
 
 @pytest.mark.parametrize(

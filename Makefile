@@ -55,7 +55,7 @@ types: $(STAMP) ## Check types
 
 unit: $(STAMP) ## Test without starting Airflow's processes
 	rm -rf $(AIRFLOW_HOME)
-	$(PY) -m pytest -m 'not system and not gateway'
+	$(PY) -m pytest -n 2 --dist loadfile -m 'not system and not gateway'
 
 system: $(STAMP) ## Test with a real scheduler, triggerer, DAG processor and API server
 	$(PY) -m pytest -m system tests/system

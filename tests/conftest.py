@@ -131,6 +131,23 @@ def matrix(request: pytest.FixtureRequest) -> Matrix:
     return Matrix(request.config.stash.setdefault(MATRIX, {}))
 
 
+class FromTheWorkers:
+    """Brings together what several processes have collected, where tests run in several."""
+
+    def pytest_testnodedown(self, node: Any) -> None:
+        node.config.stash.setdefault(MATRIX, {}).update(getattr(node, "workeroutput", {}).get("matrix", {}))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.pluginmanager.hasplugin("xdist"):
+        config.pluginmanager.register(FromTheWorkers())
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["matrix"] = session.config.stash.get(MATRIX, {})
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     if rows := config.stash.get(MATRIX, {}):
         from tests.emulator.client_contract import table

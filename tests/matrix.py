@@ -47,7 +47,8 @@ class Cell:
         if install.returncode:
             return f"does not install: {_last_line(install.stderr)}"
         tests = _captured(
-            python, "-m", "pytest", "-q", "-m", "not system and not gateway", "-p", "no:cacheprovider"
+            *(python, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile"),
+            *("-m", "not system and not gateway", "-p", "no:cacheprovider"),
         )
         print(tests.stdout[-6000:] if tests.returncode else _last_line(tests.stdout), flush=True)  # noqa: T201
         return f"tests fail: {_last_line(tests.stdout)}" if tests.returncode else ""

@@ -9,12 +9,14 @@ import time
 from contextlib import aclosing, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from urllib.request import getproxies
 
 import httpx
 
 from airflow_provider_videos.api import requests, responses
 from airflow_provider_videos.api.errors import InvalidRequest, TransportError
 from airflow_provider_videos.api.exchange import Cursor, Failure, Pause, Reply, Send, Step, exchange
+from airflow_provider_videos.api.lanes import Lanes
 from airflow_provider_videos.api.responses import quoted
 from airflow_provider_videos.api.retry import Backoff
 
@@ -157,14 +159,24 @@ async def prepare(endpoint: Endpoint) -> None:
 
 _POOLED = httpx.Limits(max_keepalive_connections=None)
 _UNPOOLED = httpx.Limits(max_keepalive_connections=0)
+_KEPT_SECONDS = 90.0
 
 
-def _http_options(endpoint: Endpoint, limits: httpx.Limits) -> dict[str, Any]:
+def _connected(endpoint: Endpoint, connections: int | None) -> httpx.AsyncClient | Lanes:
+    options = _http_options(endpoint)
+    if connections is None:
+        return httpx.AsyncClient(**options, limits=_POOLED)
+    if getproxies():  # which only httpx's client knows how to obey
+        limits = httpx.Limits(max_connections=connections, keepalive_expiry=_KEPT_SECONDS)
+        return httpx.AsyncClient(**options, limits=limits)
+    return Lanes(connections, **options, keepalive=_KEPT_SECONDS)
+
+
+def _http_options(endpoint: Endpoint) -> dict[str, Any]:
     timeout = endpoint.timeout
     return {
         "verify": _tls(endpoint.verify),
         "timeout": httpx.Timeout(timeout.read, connect=timeout.connect),
-        "limits": limits,
     }
 
 
@@ -183,8 +195,8 @@ class VideosClient:
     def __init__(self, endpoint: Endpoint, *, backoff: Backoff | None = None) -> None:
         self.endpoint = endpoint
         self._backoff = _patience(endpoint, backoff)
-        self._pooled = httpx.Client(**_http_options(endpoint, _POOLED))
-        self._fresh = httpx.Client(**_http_options(endpoint, _UNPOOLED))
+        self._pooled = httpx.Client(**_http_options(endpoint), limits=_POOLED)
+        self._fresh = httpx.Client(**_http_options(endpoint), limits=_UNPOOLED)
 
     def __enter__(self) -> Self:
         return self
@@ -400,16 +412,17 @@ class AsyncVideosClient:
 
     :param endpoint: the server and how to talk to it.
     :param backoff: how patient each call is.
-    :param limits: how many connections are kept, and how long.
+    :param connections: how many connections there are at most, kept for many small questions; by default as
+        many as are needed.
     """
 
     def __init__(
-        self, endpoint: Endpoint, *, backoff: Backoff | None = None, limits: httpx.Limits = _POOLED
+        self, endpoint: Endpoint, *, backoff: Backoff | None = None, connections: int | None = None
     ) -> None:
         self.endpoint = endpoint
         self._backoff = _patience(endpoint, backoff)
-        self._pooled = httpx.AsyncClient(**_http_options(endpoint, limits))
-        self._fresh = httpx.AsyncClient(**_http_options(endpoint, _UNPOOLED))
+        self._pooled = _connected(endpoint, connections)
+        self._fresh = httpx.AsyncClient(**_http_options(endpoint), limits=_UNPOOLED)
 
     async def __aenter__(self) -> Self:
         return self

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 from enum import Enum
-from functools import cached_property
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -39,22 +38,31 @@ _PHASES = {
 }
 
 
+_WITHOUT_A_VIDEO = (Phase.FAILED, Phase.STOPPED)
+_ENDED = (Phase.SUCCEEDED, *_WITHOUT_A_VIDEO)
+
+_EXACT = range(-(2**53), 2**53)
+
+
 def phase_of(word: str | None) -> Phase:
     """
     Return what a status word means.
 
     :param word: as any server writes it.
     """
-    return _PHASES.get((word or "").strip().lower(), Phase.UNKNOWN)
+    exact = _PHASES.get(word or "")
+    return exact or _PHASES.get((word or "").strip().lower(), Phase.UNKNOWN)
 
 
 def _text(value: object) -> str | None:
-    if isinstance(value, str):
+    if value is None or isinstance(value, str):
         return value
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _number(value: object) -> int | float | None:
+    if value is None or (type(value) is int and value in _EXACT):
+        return value  # as nearly all are, in each of a thousand answers
     try:
         number = float(value) if isinstance(value, str | int | float) else math.nan
     except (ValueError, OverflowError):
@@ -156,7 +164,7 @@ class Video(_Answer):
     error: Annotated[Problem | None, BeforeValidator(_problem)] = None
     """Why the job failed."""
 
-    @cached_property
+    @property
     def phase(self) -> Phase:
         """What the status word means, the same for every server."""
         return phase_of(self.status)
@@ -164,12 +172,12 @@ class Video(_Answer):
     @property
     def has_failed(self) -> bool:
         """Whether the job ended without a video."""
-        return self.phase in (Phase.FAILED, Phase.STOPPED)
+        return self.phase in _WITHOUT_A_VIDEO
 
     @property
     def has_ended(self) -> bool:
         """Whether the job is over, with or without a video."""
-        return self.phase is Phase.SUCCEEDED or self.has_failed
+        return self.phase in _ENDED
 
     @property
     def result_url(self) -> str | None:

@@ -8,6 +8,7 @@ the contract; what differs between servers is a field of :class:`Endpoint`.
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import io
 import json
@@ -278,7 +279,7 @@ class Operation(Generic[T]):
         headers = {"accept": "*/*", "accept-encoding": "identity", "user-agent": _USER_AGENT, **self.headers}
         if self.location and not endpoint.is_home_of(self.location):
             return httpx.Request(self.method, self.location, headers=headers)
-        url = httpx.URL(self.location or endpoint.url(self.path))
+        url = _parsed(self.location or endpoint.url(self.path))
         query = {**endpoint.query, **({} if self.location else self.query)}
         return httpx.Request(
             self.method,
@@ -295,6 +296,12 @@ class Operation(Generic[T]):
         # A plain field is a part of its own: `data=` alone would be sent urlencoded.
         fields = {name: (None, _as_text(value)) for name, value in self.payload.items()}
         return {"files": {**fields, **{name: _part(upload) for name, upload in self.files.items()}}}
+
+
+@functools.lru_cache(maxsize=2048)
+def _parsed(url: str) -> httpx.URL:
+    # A triggerer asks for the same addresses again and again, and to read one is half of building a request.
+    return httpx.URL(url)
 
 
 def _as_text(value: object) -> str:

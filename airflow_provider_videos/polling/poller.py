@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import deque
+from collections import Counter, deque
 from contextlib import asynccontextmanager
 from contextvars import Context
 from dataclasses import dataclass
 from itertools import chain
+from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -43,6 +44,11 @@ _GATHERING = 0.08
 _PATIENCE = 0.7
 
 
+# Questions become due on ticks, this part of an interval apart: an alarm for each, nearly all of which the
+# list puts out again, would cost as much as what they are about.
+_TICK = 0.04
+
+
 class Heard(NamedTuple):
     """What a wait hears."""
 
@@ -63,12 +69,7 @@ class _Question:
     interval: float
     welcome: float
     reply: asyncio.Future[Heard]
-    timer: asyncio.TimerHandle | None = None
     in_line: bool = False
-
-    def hear(self, heard: Heard) -> None:
-        if not self.reply.done():
-            self.reply.set_result(heard)
 
 
 class Poller:
@@ -80,10 +81,13 @@ class Poller:
 
     def __init__(self, connect: Connect) -> None:
         self.waits = 0
+        self._told = Counter[str]()
         self._loop = asyncio.get_running_loop()
         self._session = Session(connect)
         self._listing = Listing(self._session)
         self._asked: dict[str, list[_Question]] = {}
+        self._alarms: dict[float, asyncio.TimerHandle] = {}
+        self._set_for: dict[float, list[tuple[Callable[[_Question], None], _Question]]] = {}
         self._line: deque[_Question] = deque()
         self._workers: set[asyncio.Task[None]] = set()
         self._reader: asyncio.Task[None] | None = None
@@ -108,20 +112,36 @@ class Poller:
         finally:
             self._forget(question)
 
+    def counts(self) -> Counter[str]:
+        """Return how many answers waits were given since the last call, and how many out of the list."""
+        told, self._told = self._told, Counter()
+        return told
+
     async def aclose(self) -> None:
         """End all that is under way."""
         tasks = {*self._workers, *filter(None, [self._reader])}
+        for alarm in self._alarms.values():
+            alarm.cancel()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._session.aclose()
 
     def _set(self, question: _Question, at: float, then: Callable[[_Question], None]) -> None:
-        question.timer = self._loop.call_at(at, then, question, context=Context())
+        tick = question.interval * _TICK
+        moment = ceil(at / tick) * tick
+        if moment not in self._alarms:
+            self._alarms[moment] = self._loop.call_at(moment, self._go_off, moment, context=Context())
+            self._set_for[moment] = []
+        self._set_for[moment].append((then, question))
+
+    def _go_off(self, moment: float) -> None:
+        del self._alarms[moment]
+        for then, question in self._set_for.pop(moment):
+            if not question.reply.done():
+                then(question)
 
     def _forget(self, question: _Question) -> None:
-        if question.timer:
-            question.timer.cancel()
         same = self._asked[question.video_id]
         same.remove(question)
         if not same:
@@ -147,8 +167,15 @@ class Poller:
     def _is_refused(self, question: _Question) -> bool:
         refusal = self._session.gate.refusal(self._loop.time(), question.interval)
         if refusal:
-            question.hear(Heard(refusal))
+            self._tell(question, Heard(refusal))
         return refusal is not None
+
+    def _tell(self, question: _Question, heard: Heard) -> None:
+        if not question.reply.done():
+            question.reply.set_result(heard)
+            self._told["polls"] += 1
+            if heard.listed:
+                self._told["polls_listed"] += 1
 
     def _start(self, job: Coroutine[None, None, None]) -> asyncio.Task[None]:
         return self._loop.create_task(job, context=Context())
@@ -178,10 +205,10 @@ class Poller:
             if not question.reply.done():
                 question.reply.set_exception(error)
             return
-        question.hear(heard)
+        self._tell(question, heard)
         if reason := self._session.gate.reason:
             while self._line:
-                self._line.popleft().hear(Heard(reason))
+                self._tell(self._line.popleft(), Heard(reason))
 
     async def _retrieve(self, video_id: str) -> Heard:
         began = self._loop.time()
@@ -191,7 +218,7 @@ class Poller:
             answer = error
         heard = Heard(answer, seconds=self._loop.time() - began)
         for question in self._welcoming(video_id):
-            question.hear(heard)
+            self._tell(question, heard)
         return heard
 
     def _welcoming(self, video_id: str) -> Iterator[_Question]:
@@ -228,7 +255,7 @@ class Poller:
                 # The list is only a hint of an end: the video itself has the last word.
                 self._ask_alone(question)
             else:
-                question.hear(Heard(video, listed=True))
+                self._tell(question, Heard(video, listed=True))
 
     def _ask_alone_what_is_due(self) -> None:
         now = self._loop.time()

@@ -7,8 +7,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-import httpx
-
 from airflow_provider_videos.api.client import AsyncVideosClient, prepare
 from airflow_provider_videos.api.errors import NotConnected, TransportError, Unauthorized, VideosError
 from airflow_provider_videos.api.retry import Backoff
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 CONNECTIONS = 8
-_LIMITS = httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=90.0)
 REREAD_SECONDS = 300.0
 
 # A pooled connection may be dead without our knowing; what fails this early failed because of it.
@@ -125,7 +122,7 @@ class Session:
     async def _adopt(self, endpoint: Endpoint) -> _Open:
         await prepare(endpoint)
         once = Backoff(attempts=1, total=endpoint.timeout.total)
-        client = AsyncVideosClient(endpoint, backoff=once, limits=_LIMITS)
+        client = AsyncVideosClient(endpoint, backoff=once, connections=CONNECTIONS)
         before, self._open = self._open, _Open(client)
         if before:
             await self._let_go(before)

@@ -176,13 +176,16 @@ class VideoTrigger(BaseTrigger):
             now = clock()
             if heard_at is None:
                 stats.gauge("videos.waits", poller.waits, tags={"conn_id": self.videos_conn_id})
+            for name, count in poller.counts().items():
+                # The first to hear tells for all that hear with it.
+                stats.incr(f"videos.{name}", count, tags={"conn_id": self.videos_conn_id})
             done = self._take(watch, heard, now + epoch)
             due, heard_at = next_due(now, due, interval), now
             del heard  # a thousand answers kept until the next ones are work for the garbage collector
 
     def _take(self, watch: Watch, heard: Heard, now: float) -> bool:
         """Take in what was heard, and say whether the video is there."""
-        _count(heard, self.videos_conn_id)
+        _measure(heard, self.videos_conn_id)
         done = watch.take(heard.answer, now)
         if line := watch.news(heard.answer, now):
             self.log.info(line)
@@ -233,12 +236,9 @@ def was_marked_failed(task_instance: Any) -> bool:
     return set(states.get(task_instance.run_id, {}).values()) == {TaskInstanceState.FAILED}
 
 
-def _count(heard: Heard, conn_id: str) -> None:
+def _measure(heard: Heard, conn_id: str) -> None:
     """Tell Airflow's metrics what a wait has heard; the README explains each name."""
     tags, answer = {"conn_id": conn_id}, heard.answer
-    stats.incr("videos.polls", tags=tags)
-    if heard.listed:
-        stats.incr("videos.polls_listed", tags=tags)
     if heard.seconds is not None:
         stats.timing("videos.poll_duration", timedelta(seconds=heard.seconds), tags=tags)
     if isinstance(answer, VideosError):

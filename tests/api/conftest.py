@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,15 +19,15 @@ IMPATIENT = Backoff(attempts=3, total=20, base=0, cap=0)
 class Awaited:
     """The asynchronous client, driven by a loop of its own so that both shells take the same tests."""
 
-    def __init__(self, endpoint, backoff) -> None:
+    def __init__(self, endpoint, backoff, connections=None) -> None:
         self._runner = asyncio.Runner()
-        self._client = self._run(self._made(endpoint, backoff))
+        self._client = self._run(self._made(endpoint, backoff, connections))
 
     def _run(self, awaitable) -> Any:
         return self._runner.run(awaitable)
 
-    async def _made(self, endpoint, backoff) -> AsyncVideosClient:
-        return AsyncVideosClient(endpoint, backoff=backoff)
+    async def _made(self, endpoint, backoff, connections) -> AsyncVideosClient:
+        return AsyncVideosClient(endpoint, backoff=backoff, connections=connections)
 
     def __getattr__(self, name: str) -> Any:
         return lambda *args, **kwargs: self._run(getattr(self._client, name)(*args, **kwargs))
@@ -54,14 +55,16 @@ class Awaited:
         self._runner.close()
 
 
-@pytest.fixture(params=[VideosClient, AsyncVideosClient], ids=["sync", "async"])
+@pytest.fixture(
+    params=[VideosClient, Awaited, partial(Awaited, connections=1)],
+    ids=["sync", "async", "async, 1 connection"],
+)
 def connect(request):
-    """Make a client of either kind; whatever it returns behaves alike."""
+    """Make a client of any kind; whatever it returns behaves alike."""
     made = []
 
     def connect(endpoint, backoff=IMPATIENT):
-        kind = VideosClient if request.param is VideosClient else Awaited
-        client = kind(endpoint, backoff=backoff)
+        client = request.param(endpoint, backoff=backoff)
         made.append(client)
         return client
 

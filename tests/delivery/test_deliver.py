@@ -25,6 +25,10 @@ from tests.delivery.conftest import Waits
 from tests.delivery.films import FTYP, MIB, box, film, served
 
 
+def _names(hidden: set[bytes]) -> str:
+    return ",".join(sorted(name.decode() for name in hidden)) or "nothing"
+
+
 def content(effect, **options) -> Fault:
     return Fault(effect, operation="content", **options)
 
@@ -125,7 +129,7 @@ class TestInterruptions:
         assert server.emulator.record.bytes_sent < self.SIZE + 2 * MIB
 
     @pytest.mark.parametrize(
-        "hides", [set(), {b"content-length"}, {b"etag"}, {b"etag", b"content-length"}], ids=str
+        "hides", [set(), {b"content-length"}, {b"etag"}, {b"etag", b"content-length"}], ids=_names
     )
     @pytest.mark.parametrize("ignores_range", [False, True])
     def test_any_server_s_file_is_whole_in_the_end(self, server, deliver, place, data, hides, ignores_range):
@@ -192,7 +196,7 @@ class TestInterruptions:
         assert place.files() == {}
         assert server.downloads == 2
 
-    @pytest.mark.parametrize("hides", [set(), {b"content-length"}, {b"content-length", b"etag"}], ids=str)
+    @pytest.mark.parametrize("hides", [set(), {b"content-length"}, {b"content-length", b"etag"}], ids=_names)
     @pytest.mark.parametrize(
         ("broken", "message"),
         [

@@ -29,7 +29,7 @@ from airflow_provider_videos.polling.listing import Listing
 from airflow_provider_videos.polling.session import CONNECTIONS, Session
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+    from collections.abc import AsyncIterator, Coroutine, Iterator
 
     from airflow_provider_videos.api.models import Video
     from airflow_provider_videos.polling.session import Connect
@@ -69,6 +69,7 @@ class _Question:
     interval: float
     welcome: float
     reply: asyncio.Future[Heard]
+    left_to_list: bool = False
     in_line: bool = False
 
 
@@ -87,7 +88,7 @@ class Poller:
         self._listing = Listing(self._session)
         self._asked: dict[str, list[_Question]] = {}
         self._alarms: dict[float, asyncio.TimerHandle] = {}
-        self._set_for: dict[float, list[tuple[Callable[[_Question], None], _Question]]] = {}
+        self._set_for: dict[float, list[_Question]] = {}
         self._line: deque[_Question] = deque()
         self._workers: set[asyncio.Task[None]] = set()
         self._reader: asyncio.Task[None] | None = None
@@ -106,7 +107,7 @@ class Poller:
         welcome = 0.0 if heard_at is None else heard_at + interval / 2
         question = _Question(video_id, due, interval, welcome, self._loop.create_future())
         self._asked.setdefault(video_id, []).append(question)
-        self._set(question, due, self._is_due)
+        self._set_alarm(question, due)
         try:
             return await question.reply
         finally:
@@ -127,19 +128,23 @@ class Poller:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._session.aclose()
 
-    def _set(self, question: _Question, at: float, then: Callable[[_Question], None]) -> None:
+    def _set_alarm(self, question: _Question, at: float) -> None:
         tick = question.interval * _TICK
         moment = ceil(at / tick) * tick
         if moment not in self._alarms:
             self._alarms[moment] = self._loop.call_at(moment, self._go_off, moment, context=Context())
             self._set_for[moment] = []
-        self._set_for[moment].append((then, question))
+        self._set_for[moment].append(question)
 
     def _go_off(self, moment: float) -> None:
         del self._alarms[moment]
-        for then, question in self._set_for.pop(moment):
-            if not question.reply.done():
-                then(question)
+        for question in self._set_for.pop(moment):
+            if question.reply.done():
+                continue
+            if question.left_to_list:
+                self._is_late(question)
+            else:
+                self._is_due(question)
 
     def _forget(self, question: _Question) -> None:
         same = self._asked[question.video_id]
@@ -153,7 +158,8 @@ class Poller:
         if not self._is_list_read(question):
             self._line_up(question)
         elif not self._session.paced:
-            self._set(question, question.due + question.interval * _PATIENCE, self._is_late)
+            question.left_to_list = True
+            self._set_alarm(question, question.due + question.interval * _PATIENCE)
 
     def _is_late(self, question: _Question) -> None:
         """Wait for the list no longer, however long it takes."""

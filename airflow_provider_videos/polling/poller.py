@@ -17,7 +17,6 @@ import random
 from collections import Counter, deque
 from contextlib import asynccontextmanager
 from contextvars import Context
-from dataclasses import dataclass
 from itertools import chain
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
@@ -62,15 +61,19 @@ class Heard(NamedTuple):
     """How long the request took, where one was made for this wait."""
 
 
-@dataclass(slots=True, eq=False)
-class _Question:
-    video_id: str
-    due: float
-    interval: float
-    welcome: float
-    reply: asyncio.Future[Heard]
-    left_to_list: bool = False
-    in_line: bool = False
+class _Question(asyncio.Future[Heard]):
+    """What a wait asks, and the future that it awaits: one object, for there are thousands a minute."""
+
+    __slots__ = ("due", "in_line", "interval", "left_to_list", "video_id", "welcome")
+
+    def __init__(self, video_id: str, *, due: float, interval: float, welcome: float) -> None:
+        super().__init__()
+        self.video_id = video_id
+        self.due = due
+        self.interval = interval
+        self.welcome = welcome
+        self.left_to_list = False
+        self.in_line = False
 
 
 class Poller:
@@ -105,11 +108,11 @@ class Poller:
         :param heard_at: when it last heard.
         """
         welcome = 0.0 if heard_at is None else heard_at + interval / 2
-        question = _Question(video_id, due, interval, welcome, self._loop.create_future())
+        question = _Question(video_id, due=due, interval=interval, welcome=welcome)
         self._asked.setdefault(video_id, []).append(question)
         self._set_alarm(question, due)
         try:
-            return await question.reply
+            return await question
         finally:
             self._forget(question)
 
@@ -139,7 +142,7 @@ class Poller:
     def _go_off(self, moment: float) -> None:
         del self._alarms[moment]
         for question in self._set_for.pop(moment):
-            if question.reply.done():
+            if question.done():
                 continue
             if question.left_to_list:
                 self._is_late(question)
@@ -177,8 +180,8 @@ class Poller:
         return refusal is not None
 
     def _tell(self, question: _Question, heard: Heard) -> None:
-        if not question.reply.done():
-            question.reply.set_result(heard)
+        if not question.done():
+            question.set_result(heard)
             self._told["polls"] += 1
             if heard.listed:
                 self._told["polls_listed"] += 1
@@ -201,15 +204,15 @@ class Poller:
     async def _work(self) -> None:
         while self._line:
             question = self._line.popleft()
-            if not question.reply.done():
+            if not question.done():
                 await self._answer(question)
 
     async def _answer(self, question: _Question) -> None:
         try:
             heard = await self._retrieve(question.video_id)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this wait's and no other's
-            if not question.reply.done():
-                question.reply.set_exception(error)
+            if not question.done():
+                question.set_exception(error)
             return
         self._tell(question, heard)
         if reason := self._session.gate.reason:
@@ -266,7 +269,7 @@ class Poller:
     def _ask_alone_what_is_due(self) -> None:
         now = self._loop.time()
         for question in chain.from_iterable(self._asked.values()):
-            if question.due <= now and not question.reply.done():
+            if question.due <= now and not question.done():
                 self._ask_alone(question)
 
 

@@ -279,7 +279,7 @@ class Operation(Generic[T]):
         headers = {"accept": "*/*", "accept-encoding": "identity", "user-agent": _USER_AGENT, **self.headers}
         if self.location and not endpoint.is_home_of(self.location):
             return httpx.Request(self.method, self.location, headers=headers)
-        url = _parsed(self.location or endpoint.url(self.path))
+        url = httpx.URL(self.location) if self.location else _parsed(endpoint.url(self.path))
         query = {**endpoint.query, **({} if self.location else self.query)}
         return httpx.Request(
             self.method,

@@ -46,6 +46,7 @@ _PATIENCE = 0.7
 # Questions become due on ticks, this part of an interval apart: an alarm for each, nearly all of which the
 # list puts out again, would cost as much as what they are about.
 _TICK = 0.04
+_SHORTEST_TICK = 0.001
 
 
 class Heard(NamedTuple):
@@ -64,7 +65,7 @@ class Heard(NamedTuple):
 class _Question(asyncio.Future[Heard]):
     """What a wait asks, and the future that it awaits: one object, for there are thousands a minute."""
 
-    __slots__ = ("due", "in_line", "interval", "left_to_list", "video_id", "welcome")
+    __slots__ = ("alarm", "due", "in_line", "interval", "left_to_list", "video_id", "welcome")
 
     def __init__(self, video_id: str, *, due: float, interval: float, welcome: float) -> None:
         super().__init__()
@@ -72,6 +73,7 @@ class _Question(asyncio.Future[Heard]):
         self.due = due
         self.interval = interval
         self.welcome = welcome
+        self.alarm = due
         self.left_to_list = False
         self.in_line = False
 
@@ -91,7 +93,7 @@ class Poller:
         self._listing = Listing(self._session)
         self._asked: dict[str, list[_Question]] = {}
         self._alarms: dict[float, asyncio.TimerHandle] = {}
-        self._set_for: dict[float, list[_Question]] = {}
+        self._set_for: dict[float, set[str]] = {}
         self._line: deque[_Question] = deque()
         self._workers: set[asyncio.Task[None]] = set()
         self._reader: asyncio.Task[None] | None = None
@@ -132,17 +134,19 @@ class Poller:
         await self._session.aclose()
 
     def _set_alarm(self, question: _Question, at: float) -> None:
-        tick = question.interval * _TICK
-        moment = ceil(at / tick) * tick
-        if moment not in self._alarms:
-            self._alarms[moment] = self._loop.call_at(moment, self._go_off, moment, context=Context())
-            self._set_for[moment] = []
-        self._set_for[moment].append(question)
+        tick = max(question.interval * _TICK, _SHORTEST_TICK)
+        question.alarm = ceil(at / tick) * tick
+        if question.alarm not in self._alarms:
+            alarm = self._loop.call_at(question.alarm, self._go_off, question.alarm, context=Context())
+            self._alarms[question.alarm] = alarm
+            self._set_for[question.alarm] = set()
+        # By its video's id, so that what is answered before is not kept until then.
+        self._set_for[question.alarm].add(question.video_id)
 
     def _go_off(self, moment: float) -> None:
         del self._alarms[moment]
-        for question in self._set_for.pop(moment):
-            if question.done():
+        for question in chain.from_iterable(self._asked.get(one, ()) for one in self._set_for.pop(moment)):
+            if question.alarm != moment or question.done():
                 continue
             if question.left_to_list:
                 self._is_late(question)

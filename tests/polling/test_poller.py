@@ -36,6 +36,13 @@ class TestManyWaitsAreOneClient:
         assert polls(videos_emulator) - 200 < heard / 10
         assert max(waits.ages()) < 2 * INTERVAL
 
+    def test_no_interval_at_all_is_one(self, run, buy, waits, videos_emulator):
+        waits.interval = 0
+        videos = buy(2)
+        videos_emulator.clock.advance(99.9)
+        run(waits.all(videos))
+        assert {waits.heard[video][-1][1].answer.status for video in videos} == {"completed"}
+
     def test_few_waits_ask_for_their_videos(self, run, buy, waits, videos_emulator):
         run(waits.all(buy(3)))
         assert videos_emulator.record.requests["list"] == 0

@@ -37,11 +37,11 @@ _PHASES = {
     **dict.fromkeys(("cancelled", "canceled", "expired", "deleted"), Phase.STOPPED),
 }
 
-
 _WITHOUT_A_VIDEO = (Phase.FAILED, Phase.STOPPED)
 _ENDED = (Phase.SUCCEEDED, *_WITHOUT_A_VIDEO)
 
 _EXACT = range(-(2**53), 2**53)
+"""Integers that are the same as floating point numbers."""
 
 
 def phase_of(word: str | None) -> Phase:
@@ -50,8 +50,8 @@ def phase_of(word: str | None) -> Phase:
 
     :param word: as any server writes it.
     """
-    exact = _PHASES.get(word or "")
-    return exact or _PHASES.get((word or "").strip().lower(), Phase.UNKNOWN)
+    word = word or ""
+    return _PHASES.get(word) or _PHASES.get(word.strip().lower(), Phase.UNKNOWN)
 
 
 def _text(value: object) -> str | None:

@@ -42,7 +42,6 @@ _GATHERING = 0.08
 # every other interval.
 _PATIENCE = 0.7
 
-
 # Questions become due on ticks, this part of an interval apart: an alarm for each, nearly all of which the
 # list puts out again, would cost as much as what they are about.
 _TICK = 0.04
@@ -92,8 +91,7 @@ class Poller:
         self._session = Session(connect)
         self._listing = Listing(self._session)
         self._asked: dict[str, list[_Question]] = {}
-        self._alarms: dict[float, asyncio.TimerHandle] = {}
-        self._set_for: dict[float, set[str]] = {}
+        self._alarms: dict[float, tuple[asyncio.TimerHandle, set[str]]] = {}
         self._line: deque[_Question] = deque()
         self._workers: set[asyncio.Task[None]] = set()
         self._reader: asyncio.Task[None] | None = None
@@ -126,8 +124,8 @@ class Poller:
     async def aclose(self) -> None:
         """End all that is under way."""
         tasks = {*self._workers, *filter(None, [self._reader])}
-        for alarm in self._alarms.values():
-            alarm.cancel()
+        for timer, _ in self._alarms.values():
+            timer.cancel()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -137,15 +135,15 @@ class Poller:
         tick = max(question.interval * _TICK, _SHORTEST_TICK)
         question.alarm = ceil(at / tick) * tick
         if question.alarm not in self._alarms:
-            alarm = self._loop.call_at(question.alarm, self._go_off, question.alarm, context=Context())
-            self._alarms[question.alarm] = alarm
-            self._set_for[question.alarm] = set()
+            timer = self._loop.call_at(question.alarm, self._go_off, question.alarm, context=Context())
+            self._alarms[question.alarm] = timer, set()
         # By its video's id, so that what is answered before is not kept until then.
-        self._set_for[question.alarm].add(question.video_id)
+        _, video_ids = self._alarms[question.alarm]
+        video_ids.add(question.video_id)
 
     def _go_off(self, moment: float) -> None:
-        del self._alarms[moment]
-        for question in chain.from_iterable(self._asked.get(one, ()) for one in self._set_for.pop(moment)):
+        _, video_ids = self._alarms.pop(moment)
+        for question in chain.from_iterable(self._asked.get(video_id, ()) for video_id in video_ids):
             if question.alarm != moment or question.done():
                 continue
             if question.left_to_list:

@@ -175,10 +175,8 @@ async def measure(contender: str, base_url: str, waits: int) -> dict[str, float]
     tasks = [asyncio.create_task(wait(base_url, f"video_{number:032}")) for number in range(waits)]
     await asyncio.sleep(WARM_UP)
     counts(base_url)
-    stalled, worst[0] = worst[0], 0.0
     began = time.monotonic()
     await asyncio.sleep(SECONDS / 2)
-    stalled = max(stalled, worst[0])
     # Fifty beats a second cost as much as a hundred statuses: what the waits cost is measured without them.
     beating.cancel()
     halfway, cpu = time.monotonic(), time.process_time()
@@ -192,7 +190,7 @@ async def measure(contender: str, base_url: str, waits: int) -> dict[str, float]
         "statuses": statuses or seen["retrieve"],
         "due": waits * elapsed / INTERVAL,
         "cpu": cpu / (later or seen["retrieve"] / 2 or 1) * 1000,
-        "stall": stalled,
+        "stall": worst[0],
         "growth": memory() - before,
         "oldest": oldest(began, began + elapsed),
         "connections": max(seen["most_open"], seen["connections"]),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,10 +23,34 @@ FILMS = Path(__file__).with_name("films")
 
 
 @pytest.fixture(scope="module")
-def airflow(tmp_path_factory: pytest.TempPathFactory, emulator: Emulator) -> Iterator[Airflow]:
+def statsd() -> Iterator[socket.socket]:
+    """Where Airflow's metrics go."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.setblocking(False)
+        yield server
+
+
+@pytest.fixture(scope="module")
+def airflow(
+    tmp_path_factory: pytest.TempPathFactory, emulator: Emulator, statsd: socket.socket
+) -> Iterator[Airflow]:
     home = tmp_path_factory.mktemp("airflow")
-    with Airflow(home, FILMS, connections={"videos_default": emulator.airflow_connection}) as airflow:
+    metrics = {
+        "AIRFLOW__METRICS__STATSD_ON": "True",
+        "AIRFLOW__METRICS__STATSD_HOST": "127.0.0.1",
+        "AIRFLOW__METRICS__STATSD_PORT": str(statsd.getsockname()[1]),
+        "AIRFLOW__METRICS__METRICS_ALLOW_LIST": r"^videos\.",
+    }
+    connections = {"videos_default": emulator.airflow_connection}
+    with Airflow(home, FILMS, connections=connections, env=metrics) as airflow:
         yield airflow
+
+
+def received(statsd: socket.socket) -> Iterator[str]:
+    with suppress(BlockingIOError):
+        while True:
+            yield statsd.recv(65_536).decode()
 
 
 def worker_starts(airflow: Airflow, run: Run, task: Task) -> int:
@@ -53,3 +79,18 @@ def test_a_film_takes_two_workers_and_a_bad_end_a_third(
     assert starts["film.wait[2]"] == 1
     assert "the video ended as failed" in str(run.log("film.wait", map_index=2))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0.mp4", "1.mp4"]
+
+
+def test_statsd_is_told_what_waiting_costs(airflow: Airflow, statsd: socket.socket, tmp_path: Path) -> None:
+    list(received(statsd))
+    run = airflow.rest.trigger("films", {"prompts": ["A kite"], "folder": str(tmp_path)})
+    assert run.wait() == "success"
+    told = list(received(statsd))
+    assert {metric.split(":")[0]: metric.split("|")[1] for metric in told} == {
+        "airflow.videos.connection_reads": "c",
+        "airflow.videos.waits": "g",
+        "airflow.videos.polls": "c",
+        "airflow.videos.poll_duration": "ms",
+        "airflow.videos.notice_delay": "ms",
+    }
+    assert told[-1] == "airflow.videos.waits:0|g"

@@ -335,9 +335,9 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=3, help="how often each way is run (%(default)s)")
     parser.add_argument("--memory-mib", type=int, nargs="+", default=[64, 2048], help="%(default)s")
     options = parser.parse_args()
-    os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-bench-")
     size = options.mib * MIB
     with both_ends() as (bench, emulator):
+        os.environ["AIRFLOW_HOME"] = str(bench.folder / "airflow")
         content = emulator.serve_bytes(size)
         with (bench.folder / "source.mp4").open("wb") as file:
             file.writelines(content.chunks(0, size))

@@ -16,6 +16,7 @@ import os
 import random
 import signal
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,18 +150,20 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 def is_caught(mutant: Mutant | None, patience: int) -> bool:
     """Whether the tests of the readers fail with it, or do not end in so many seconds."""
-    child = os.fork()
-    if child == 0:
-        signal.alarm(patience)  # a mutant may never end
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 1)
-        os.dup2(nowhere, 2)
-        if mutant:
-            # Before pytest puts a finder of its own in front.
-            sys.meta_path.insert(0, _Finder(mutant))
-            importlib.import_module(mutant.module)
-        os._exit(int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *TESTS])))
-    return os.waitpid(child, 0)[1] != 0
+    with tempfile.TemporaryDirectory() as folder:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(patience)  # a mutant may never end
+            tempfile.tempdir = folder  # os._exit tidies nothing up
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, 1)
+            os.dup2(nowhere, 2)
+            if mutant:
+                # Before pytest puts a finder of its own in front.
+                sys.meta_path.insert(0, _Finder(mutant))
+                importlib.import_module(mutant.module)
+            os._exit(int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *TESTS])))
+        return os.waitpid(child, 0)[1] != 0
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -78,7 +78,11 @@ def run_once(name: str) -> float:
 
 def main() -> int:
     command = [sys.executable, "-m", "airflow_provider_videos.emulator", "--port", "0", "--api-key", KEY]
-    with subprocess.Popen([*command, "--job-seconds", "3600"], stdout=subprocess.PIPE, text=True) as emulator:
+    with (
+        tempfile.TemporaryDirectory(prefix="airflow-bench-") as home,
+        subprocess.Popen([*command, "--job-seconds", "3600"], stdout=subprocess.PIPE, text=True) as emulator,
+    ):
+        os.environ["AIRFLOW_HOME"] = home
         try:
             assert emulator.stdout
             base_url = next(
@@ -109,7 +113,6 @@ def prepare(base_url: str) -> None:
     os.environ["AIRFLOW_CONN_VIDEOS_DEFAULT"] = json.dumps(
         {"conn_type": "videos", "host": base_url, "password": KEY}
     )
-    os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-bench-"))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_videos.emulator.clock import Clock, ManualClock
 from airflow_provider_videos.emulator.faults import (
     AddHeaders,
+    AlterPrompts,
     Answer,
+    Cached,
     Corrupt,
     Cut,
     Drop,
@@ -23,6 +25,8 @@ from airflow_provider_videos.emulator.faults import (
     ListedLate,
     Lost,
     Moderated,
+    SecondsAs,
+    ShiftTimes,
     Stall,
     Stuck,
 )
@@ -34,7 +38,9 @@ if TYPE_CHECKING:
 __all__ = [
     "PROFILES",
     "AddHeaders",
+    "AlterPrompts",
     "Answer",
+    "Cached",
     "Clock",
     "Corrupt",
     "Cut",
@@ -49,6 +55,8 @@ __all__ = [
     "ManualClock",
     "Moderated",
     "Profile",
+    "SecondsAs",
+    "ShiftTimes",
     "Stall",
     "Stuck",
 ]

@@ -30,6 +30,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--profile", choices=PROFILES, default="openai", help="whose dialect it speaks (%(default)s)"
     )
+    parser.add_argument("--replicas", type=int, default=1, help="servers behind the address (%(default)s)")
     parser.add_argument("--seed", type=int, help="the same seed gives the same ids, again and again")
     parser.add_argument("--log-level", choices=LEVELS, default="warning", help="info logs each request")
     return parser.parse_args()
@@ -52,6 +53,7 @@ def _build(arguments: argparse.Namespace) -> Emulator:
         clock=Clock(arguments.clock_offset),
         job_seconds=arguments.job_seconds,
         profile=arguments.profile,
+        replicas=arguments.replicas,
         host=arguments.host,
         port=arguments.port,
     )
@@ -67,7 +69,7 @@ def main() -> None:
     try:
         emulator = _build(arguments)
         emulator.start()
-    except (ImportError, OSError, OverflowError) as error:
+    except (ImportError, OSError, OverflowError, ValueError) as error:
         sys.exit(f"cannot serve at {arguments.host}:{arguments.port}: {error}")
     sys.stdout.write(_greeting(emulator))
     sys.stdout.flush()

@@ -16,6 +16,7 @@ from airflow_provider_videos.emulator import fields
 from airflow_provider_videos.emulator.control import Control
 from airflow_provider_videos.emulator.errors import ContractError
 from airflow_provider_videos.emulator.faults import ON_THE_WIRE, Aim, WireEffect
+from airflow_provider_videos.emulator.library import Library
 from airflow_provider_videos.emulator.operations import FILES, Operations
 from airflow_provider_videos.emulator.record import Exchange, safe_headers, safe_query
 from airflow_provider_videos.emulator.trouble import Answering, Line, troubled
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import Message, Receive, Scope, Send
 
+    from airflow_provider_videos.emulator.jobs import Jobs
     from airflow_provider_videos.emulator.state import State
 
 CONTROL = "/_emulator/"
@@ -46,8 +48,8 @@ def _route(method: str, path: str, handler: Callable[..., Awaitable[Response]]) 
     return Route(handler.__name__, method, pattern, handler)
 
 
-def _routes(state: State) -> list[Route]:
-    at, control = Operations(state), Control(state)
+def _routes(state: State, jobs: Jobs, library: Library) -> list[Route]:
+    at, control = Operations(state, jobs, library), Control(state)
     routes = [
         _route("GET", "/v1/videos/{video_id}", at.retrieve),
         _route("GET", "/v1/videos/{video_id}/content", at.content),
@@ -92,11 +94,13 @@ class Application:
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._table = _routes(state)
+        library = Library()
+        self._tables = [_routes(state, jobs, library) for jobs in state.replicas.jobs]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        found = self._find(scope["method"], scope["raw_path"].decode("latin-1").partition("?")[0])
+        table = self._tables[self._state.replicas.choose(scope["state"]["connection"].number)]
+        found = _find(table, scope["method"], scope["raw_path"].decode("latin-1").partition("?")[0])
         request = Request(scope, receive)
         if scope["path"].startswith(CONTROL):
             await (await self._respond(request, found))(scope, receive, send)
@@ -107,17 +111,6 @@ class Application:
         answering = await self._answering(request, found)
         await answering(self._recording(send, exchange))
         await request.close()
-
-    def _find(self, method: str, path: str) -> Found:
-        allowed = []
-        for route in self._table:
-            if match := route.pattern.fullmatch(path):
-                if route.method == method:
-                    # Taken apart before it is decoded: an id may hold a slash.
-                    given = {name: unquote(value) for name, value in match.groupdict().items()}
-                    return Found(route, given, [method])
-                allowed.append(route.method)
-        return Found(None, {}, allowed)
 
     def _exchange(self, scope: Scope, found: Found) -> Exchange:
         return Exchange(
@@ -137,7 +130,7 @@ class Application:
         aim = await self._aim(request, found)
         request.state.aim = aim  # a job's fate is drawn when there is a job
         effects = self._state.faults.strike(aim, ON_THE_WIRE)
-        line = Line(request.scope, request.receive)
+        line = Line(request.scope, request.receive, self._state.clock.now(), self._state.faults.cache)
 
         async def answer(send: Send) -> None:
             response = await self._respond(request, found)
@@ -155,7 +148,7 @@ class Application:
         return Aim(operation, request.method, request.url.path, prompt)
 
     def _prompt_of(self, parameters: dict[str, str]) -> str:
-        job = self._state.jobs.get(parameters.get("video_id", ""), self._state.clock.now())
+        job = self._state.replicas.find(parameters.get("video_id", ""), self._state.clock.now())
         return job.prompt if job else ""
 
     async def _respond(self, request: Request, found: Found) -> Response:
@@ -213,6 +206,18 @@ class Application:
     def _every_header(self, exchange: Exchange) -> list[tuple[bytes, bytes]]:
         date = formatdate(self._state.clock.now(), usegmt=True)
         return [(b"date", date.encode()), (b"x-request-id", exchange.request_id.encode())]
+
+
+def _find(table: list[Route], method: str, path: str) -> Found:
+    allowed = []
+    for route in table:
+        if match := route.pattern.fullmatch(path):
+            if route.method == method:
+                # Taken apart before it is decoded: an id may hold a slash.
+                given = {name: unquote(value) for name, value in match.groupdict().items()}
+                return Found(route, given, [method])
+            allowed.append(route.method)
+    return Found(None, {}, allowed)
 
 
 async def _prompt(request: Request) -> str:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import base64
+import html
 import secrets
 import threading
 from dataclasses import asdict, dataclass, field, fields, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, get_args
+from unicodedata import normalize
 
 from airflow_provider_videos.emulator.jobs import Fate, JobError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from airflow_provider_videos.emulator.trouble import Cache
+
+Video = dict[str, Any]
 
 
 def _texts(headers: Mapping[str, object]) -> dict[str, str]:
@@ -107,7 +113,98 @@ class Corrupt:
         _check_amount("at_byte", self.at_byte)
 
 
-WireEffect = Answer | AddHeaders | Latency | Drop | Cut | Stall | Corrupt
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cached:
+    """An answer to a GET that is kept and given again to whoever asks for the same address."""
+
+    seconds: float
+    """How long, by the emulator's clock; then it is made anew."""
+    age: bool = True
+    """Whether an answer that was kept says so with `Age`."""
+    date: bool = True
+    """Whether it keeps its `Date`, too; without, it looks as if it were made just now."""
+    obeys: bool = False
+    """Whether `Cache-Control: no-cache` in a request gets an answer made anew."""
+
+    def __post_init__(self) -> None:
+        _check_amount("seconds", self.seconds)
+
+
+# --- In what an answer shows of a video, alone or in a list -----------------------------------------------
+
+TIMES = ("created_at", "completed_at", "expires_at")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShiftTimes:
+    """All times of a video are off; `Date` is not."""
+
+    seconds: float
+    """Added to each; negative puts them into the past."""
+
+    def change(self, video: Video) -> Video:
+        """Return what is shown in the video's place."""
+        times = {name: video[name] for name in TIMES if isinstance(video.get(name), int | float)}
+        return video | {name: int(time + self.seconds) for name, time in times.items()}
+
+
+ALTERATIONS: Mapping[str, Callable[[str], str]] = {
+    "cut": lambda prompt: prompt[: max(1, len(prompt) // 2)],
+    "elided": lambda prompt: prompt[: max(1, len(prompt) // 2)] + "...",
+    "escaped": html.escape,
+    "lower": str.lower,
+    "nfc": lambda prompt: normalize("NFC", prompt),
+    "nfd": lambda prompt: normalize("NFD", prompt),
+    "masked": lambda prompt: "*" * len(prompt),
+    "rewritten": lambda prompt: f"Cinematic wide shot, golden hour. {prompt.capitalize()}, highly detailed",
+    "other": lambda _: "Slow pan over a scene in soft light, 35 mm, shallow depth of field",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlterPrompts:
+    """The prompt of a video is another than the one that was sent."""
+
+    how: str
+    """
+    `cut`, `elided` (cut, with three dots), `escaped` (as in HTML), `lower`, `nfc`, `nfd`, `masked`,
+    `rewritten` (ours inside another), `other` (nothing of ours), or `absent`.
+    """
+
+    def __post_init__(self) -> None:
+        if self.how not in {*ALTERATIONS, "absent"}:
+            raise ValueError(f"how is one of {', '.join(ALTERATIONS)}, absent; got {self.how!r}")
+
+    def change(self, video: Video) -> Video:
+        """Return what is shown in the video's place."""
+        if self.how == "absent":
+            return {name: value for name, value in video.items() if name != "prompt"}
+        if not isinstance(video.get("prompt"), str):
+            return video
+        return video | {"prompt": ALTERATIONS[self.how](video["prompt"])}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecondsAs:
+    """The length of a video is of another type."""
+
+    type: str
+    """`integer`, `float`, or `text` for a text like "8.0"."""
+
+    def __post_init__(self) -> None:
+        if self.type not in {"integer", "float", "text"}:
+            raise ValueError(f"type is integer, float or text; got {self.type!r}")
+
+    def change(self, video: Video) -> Video:
+        """Return what is shown in the video's place."""
+        if video.get("seconds") is None:
+            return video
+        length = float(video["seconds"])
+        return video | {"seconds": {"integer": int(length), "float": length, "text": str(length)}[self.type]}
+
+
+ShownEffect = ShiftTimes | AlterPrompts | SecondsAs
+WireEffect = Answer | AddHeaders | Latency | Drop | Cut | Stall | Corrupt | Cached | ShownEffect
 
 # --- In a job's life --------------------------------------------------------------------------------------
 
@@ -191,6 +288,10 @@ KINDS: dict[str, type[WireEffect | JobEffect]] = {
     "cut": Cut,
     "stall": Stall,
     "corrupt": Corrupt,
+    "cached": Cached,
+    "shift_times": ShiftTimes,
+    "alter_prompts": AlterPrompts,
+    "seconds_as": SecondsAs,
     "stuck": Stuck,
     "failed": Failed,
     "moderated": Moderated,
@@ -346,6 +447,7 @@ class Faults:
         self._seed = secrets.randbits(64) if seed is None else seed
         self._lock = threading.Lock()
         self._armed: list[Armed] = []
+        self.cache: Cache = {}
 
     def inject(self, fault: Fault) -> None:
         """Put a fault in force."""
@@ -356,6 +458,7 @@ class Faults:
         """Call all faults off."""
         with self._lock:
             self._armed.clear()
+            self.cache.clear()
 
     def strike(self, aim: Aim, kinds: tuple[type, ...]) -> list[WireEffect | JobEffect]:
         """

@@ -16,7 +16,7 @@ from airflow_provider_videos.emulator.content import serve
 from airflow_provider_videos.emulator.errors import ContractError, not_found
 from airflow_provider_videos.emulator.faults import IN_A_LIFE, JobEffect, WireEffect
 from airflow_provider_videos.emulator.jobs import Fate, Job, Status, work_seconds
-from airflow_provider_videos.emulator.library import VARIANTS, Library, image_size, video_measures
+from airflow_provider_videos.emulator.library import VARIANTS, image_size, video_measures
 from airflow_provider_videos.emulator.profiles import JSON, unwrap
 from airflow_provider_videos.emulator.record import Purchase
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from airflow_provider_videos.emulator.fields import Fields
+    from airflow_provider_videos.emulator.jobs import Jobs
+    from airflow_provider_videos.emulator.library import Library
     from airflow_provider_videos.emulator.profiles import Listing, Profile
     from airflow_provider_videos.emulator.state import State
 
@@ -59,11 +61,14 @@ class Operations:
     One method an operation: a request in, a response out.
 
     :param state: the server they belong to.
+    :param jobs: the jobs it knows, one replica's where there are several.
+    :param library: its rendered files.
     """
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, jobs: Jobs, library: Library) -> None:
         self._state = state
-        self._library = Library()
+        self._jobs = jobs
+        self._library = library
 
     @property
     def _profile(self) -> Profile:
@@ -148,9 +153,9 @@ class Operations:
         order = cast('Literal["asc", "desc"]', fields.choice(query, "order", ("asc", "desc"), "desc"))
         after, now = query.get("after"), self._now
         limit = _limit(query, listing)
-        page = self._state.jobs.page(now, after=after and unwrap(after), limit=limit, order=order)
+        page = self._jobs.page(now, after=after and unwrap(after), limit=limit, order=order)
         if not listing.pages:
-            page = self._state.jobs.page(now, after=None, limit=MANY, order=order)
+            page = self._jobs.page(now, after=None, limit=MANY, order=order)
         if page is None:
             message = f"No video with id '{after}' to go on from."
             raise ContractError(400, message, param="after", code="invalid_value")
@@ -162,7 +167,7 @@ class Operations:
         if profile.delete_with_type and fields.encoding(request):
             raise ContractError(profile.delete_with_type, "A body is empty, and its content type is set.")
         job = self._job(video_id)
-        self._state.jobs.remove(job.id)
+        self._jobs.remove(job.id)
         return JSONResponse(profile.deleted(answers.video(job, self._now, profile)))
 
     async def content(self, request: Request, video_id: str) -> Response:
@@ -182,7 +187,7 @@ class Operations:
 
     async def file(self, request: Request, name: str) -> Response:
         """A completed video's file at its signed address, where no other credential is wanted."""
-        job = self._state.jobs.get(name.removesuffix(".mp4"), self._now)
+        job = self._state.replicas.find(name.removesuffix(".mp4"), self._now)
         if job is None or request.query_params.get("signature") != signature(job):
             return Response("<Error><Code>AccessDenied</Code></Error>", 403, media_type="application/xml")
         if "authorization" in request.headers:
@@ -238,7 +243,7 @@ class Operations:
             fields.present(given, name)
         if profile.known_fields is not None and fields.encoding(request) == JSON:
             fields.only(given, profile.known_fields)
-        if profile.busy and self._state.jobs.unfinished(self._now) >= profile.busy[0]:
+        if profile.busy and self._jobs.unfinished(self._now) >= profile.busy[0]:
             raise profile.busy[1].error()
 
     def _sell(self, order: Order, request: Request) -> Response:
@@ -255,7 +260,7 @@ class Operations:
             reference=order.reference,
             fate=_fate(state.faults.strike(request.state.aim, IN_A_LIFE)),
         )
-        state.jobs.add(job)
+        self._jobs.add(job)
         drawn = answers.wrapped(answers.video(job, now, profile), profile, job.model)
         known = fields.describe(order.fields)
         purchase = Purchase(operation=order.operation, video_id=drawn["id"], fields=known, at=now)
@@ -268,7 +273,7 @@ class Operations:
         return fields.text(given, "model", fields.LONGEST_PROMPT)
 
     def _job(self, video_id: str) -> Job:
-        job = self._state.jobs.get(unwrap(video_id) if self._profile.wraps_ids else video_id, self._now)
+        job = self._jobs.get(unwrap(video_id) if self._profile.wraps_ids else video_id, self._now)
         if job is None:
             raise not_found("Video", video_id, *self._profile.unknown_id)
         return job

@@ -10,6 +10,7 @@ from airflow_provider_videos.emulator.clock import Clock
 from airflow_provider_videos.emulator.content import SyntheticVideo
 from airflow_provider_videos.emulator.listener import Listener
 from airflow_provider_videos.emulator.profiles import PROFILES
+from airflow_provider_videos.emulator.replicas import Replicas
 from airflow_provider_videos.emulator.state import State
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from airflow_provider_videos.emulator.faults import Fault
     from airflow_provider_videos.emulator.profiles import Profile
     from airflow_provider_videos.emulator.record import Purchase, Record
+    from airflow_provider_videos.emulator.replicas import Balance
 
 
 def _profile(given: str | Profile) -> Profile:
@@ -46,6 +48,9 @@ class Emulator:
     :param models: the models it names, the default first; it takes any other name just as well.
     :param content: a file to serve in place of all rendered ones.
     :param profile: whose dialect it speaks: a name out of ``PROFILES``, or a `Profile` of your own.
+    :param replicas: how many servers stand behind its address; each lists its own jobs alone and answers 404
+        for the others'.
+    :param balance: whether each `request` or each `connection` gets a replica, by chance.
     :param host: the address to listen on.
     :param port: the port; 0 takes a free one.
     :param middleware: wraps the whole ASGI application.
@@ -61,6 +66,8 @@ class Emulator:
         models: Sequence[str] = MODELS,
         content: Content | None = None,
         profile: str | Profile = "openai",
+        replicas: int = 1,
+        balance: Balance = "request",
         host: str = "127.0.0.1",
         port: int = 0,
         middleware: Callable[[ASGIApp], ASGIApp] | None = None,
@@ -75,6 +82,7 @@ class Emulator:
             models=models,
             content=content,
             profile=self.profile,
+            replicas=Replicas(replicas, balance, seed),
         )
         self._host, self._port = host, port
         self._middleware = middleware

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_provider_videos.emulator.faults import Faults
-from airflow_provider_videos.emulator.jobs import Jobs, Tokens
+from airflow_provider_videos.emulator.jobs import Tokens
 from airflow_provider_videos.emulator.profiles import PROFILES, Profile
 from airflow_provider_videos.emulator.record import Record
+from airflow_provider_videos.emulator.replicas import Replicas
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,7 @@ class State:
     models: Sequence[str]
     content: Content | None
     profile: Profile = PROFILES["openai"]
-    jobs: Jobs = field(default_factory=Jobs)
+    replicas: Replicas = field(default_factory=Replicas)
     characters: dict[str, Character] = field(default_factory=dict)
     record: Record = field(default_factory=Record)
 
@@ -41,5 +42,5 @@ class State:
 
     def restart(self) -> None:
         """Lose what a server keeps in memory: jobs and characters."""
-        self.jobs.forget()
+        self.replicas.forget()
         self.characters.clear()

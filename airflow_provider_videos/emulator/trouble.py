@@ -3,33 +3,66 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import json
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from email.utils import formatdate
 from functools import partial
 from http.client import responses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, Response
 
 from airflow_provider_videos.emulator.errors import CODES, envelope
-from airflow_provider_videos.emulator.faults import AddHeaders, Answer, Corrupt, Cut, Drop, Latency, Stall
+from airflow_provider_videos.emulator.faults import (
+    AddHeaders,
+    Answer,
+    Cached,
+    Corrupt,
+    Cut,
+    Drop,
+    Latency,
+    Stall,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+
     from starlette.types import Message, Receive, Scope, Send
 
     from airflow_provider_videos.emulator.connection import Connection
-    from airflow_provider_videos.emulator.faults import WireEffect
+    from airflow_provider_videos.emulator.faults import ShownEffect, WireEffect
 
 Answering = Callable[["Send"], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
+class CachedAnswer:
+    """An answer that is kept, and since when."""
+
+    at: float
+    messages: list[Message]
+
+
+Cache = dict["Hashable", CachedAnswer]
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
-    """The client's end of a request."""
+    """
+    The client's end of a request.
+
+    :param scope: ASGI's own.
+    :param receive: ASGI's own.
+    :param now: the emulator's time.
+    :param cache: answers that are kept between requests.
+    """
 
     scope: Scope
     receive: Receive
+    now: float = 0.0
+    cache: Cache = field(default_factory=dict)
 
     @property
     def connection(self) -> Connection:
@@ -57,8 +90,6 @@ def troubled(answering: Answering, effect: WireEffect, line: Line) -> Answering:
     match effect:
         case Answer():
             acted = partial(_answer, answering, effect, line)
-        case AddHeaders():
-            acted = partial(_add_headers, answering, effect)
         case Latency():
             acted = partial(_delay, answering, effect, line)
         case Drop():
@@ -67,9 +98,23 @@ def troubled(answering: Answering, effect: WireEffect, line: Line) -> Answering:
             acted = partial(_cut, answering, effect, line)
         case Stall():
             acted = partial(_stall, answering, effect, line)
-        case Corrupt():
-            acted = partial(_corrupt, answering, effect)
+        case Cached():
+            acted = partial(_cached, answering, effect, line)
+        case _:
+            acted = partial(_altered(effect), answering)
     return acted
+
+
+def _altered(
+    effect: AddHeaders | Corrupt | ShownEffect,
+) -> Callable[[Answering, Send], Coroutine[Any, Any, None]]:
+    """Answering with a whole answer that is not quite the right one."""
+    match effect:
+        case AddHeaders():
+            return partial(_add_headers, effect)
+        case Corrupt():
+            return partial(_corrupt, effect)
+    return partial(_change, effect)
 
 
 async def _answer(answering: Answering, effect: Answer, line: Line, send: Send) -> None:
@@ -91,15 +136,19 @@ def _response(effect: Answer) -> Response:
     return JSONResponse(body, effect.status, headers)
 
 
-async def _add_headers(answering: Answering, effect: AddHeaders, send: Send) -> None:
-    added = [(name.lower().encode(), value.encode("latin-1")) for name, value in effect.headers.items()]
+async def _add_headers(effect: AddHeaders, answering: Answering, send: Send) -> None:
+    await answering(_with_headers(send, effect.headers))
+
+
+def _with_headers(send: Send, headers: Mapping[str, str]) -> Send:
+    added = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
 
     async def send_more(message: Message) -> None:
         if message["type"] == "http.response.start":
             message = {**message, "headers": [*message["headers"], *added]}
         await send(message)
 
-    await answering(send_more)
+    return send_more
 
 
 async def _delay(answering: Answering, effect: Latency, line: Line, send: Send) -> None:
@@ -129,7 +178,7 @@ async def _stall(answering: Answering, effect: Stall, line: Line, send: Send) ->
     await line.gone()
 
 
-async def _corrupt(answering: Answering, effect: Corrupt, send: Send) -> None:
+async def _corrupt(effect: Corrupt, answering: Answering, send: Send) -> None:
     before = 0
 
     async def send_changed(message: Message) -> None:
@@ -142,6 +191,53 @@ async def _corrupt(answering: Answering, effect: Corrupt, send: Send) -> None:
         await send(message)
 
     await answering(send_changed)
+
+
+async def _cached(answering: Answering, effect: Cached, line: Line, send: Send) -> None:
+    key = (effect, line.scope["path"], line.scope["query_string"])
+    kept = line.cache.get(key)
+    if line.scope["method"] != "GET" or kept is None or _is_stale(kept, effect, line):
+        kept = line.cache[key] = CachedAnswer(line.now, [])
+        await answering(_into(kept.messages))
+    elif effect.age:
+        send = _with_headers(send, {"age": str(int(line.now - kept.at))})
+    if effect.date:
+        send = _with_headers(send, {"date": formatdate(kept.at, usegmt=True)})
+    for message in kept.messages:
+        await send(message)
+
+
+def _is_stale(kept: CachedAnswer, effect: Cached, line: Line) -> bool:
+    asked = dict(line.scope["headers"]).get(b"cache-control", b"")
+    return line.now - kept.at >= effect.seconds or (effect.obeys and b"no-cache" in asked)
+
+
+def _into(messages: list[Message]) -> Send:
+    async def keep(message: Message) -> None:
+        messages.append(message)
+
+    return keep
+
+
+async def _change(effect: ShownEffect, answering: Answering, send: Send) -> None:
+    messages: list[Message] = []
+    await answering(_into(messages))
+    start, *rest = messages
+    body = b"".join(message.get("body", b"") for message in rest)
+    with suppress(ValueError):
+        body = json.dumps(_changed(json.loads(body), effect)).encode()
+    headers = [header for header in start["headers"] if header[0] != b"content-length"]
+    await send({**start, "headers": [*headers, (b"content-length", str(len(body)).encode())]})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _changed(shown: Any, effect: ShownEffect) -> Any:
+    """A video, or a page of videos, with each of them changed; anything else as it is."""
+    if not isinstance(shown, dict):
+        return shown
+    if isinstance(shown.get("data"), list):
+        return shown | {"data": [_changed(one, effect) for one in shown["data"]]}
+    return effect.change(shown) if "status" in shown else shown
 
 
 def _length(start: Message) -> int:

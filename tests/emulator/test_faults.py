@@ -10,7 +10,9 @@ import pytest
 
 from airflow_provider_videos.emulator import (
     AddHeaders,
+    AlterPrompts,
     Answer,
+    Cached,
     Corrupt,
     Cut,
     Drop,
@@ -23,6 +25,8 @@ from airflow_provider_videos.emulator import (
     Lost,
     ManualClock,
     Moderated,
+    SecondsAs,
+    ShiftTimes,
     Stall,
     Stuck,
 )
@@ -228,6 +232,133 @@ def test_a_list_can_be_late(client: httpx.Client, videos_emulator: Emulator) -> 
     assert [video["id"] for video in client.get("/videos").json()["data"]] == [identity]
 
 
+def listed(client: httpx.Client, **headers: str) -> tuple[list[str], str | None, str]:
+    answer = client.get("/videos", headers=headers)
+    return (
+        [video["id"] for video in answer.json()["data"]],
+        answer.headers.get("age"),
+        answer.headers["date"],
+    )
+
+
+def test_a_cached_list_shows_what_was_there_and_how_old_it_is(
+    client: httpx.Client, videos_emulator: Emulator
+) -> None:
+    videos_emulator.inject(Fault(Cached(seconds=30), operation="list", times=None))
+    first = buy(client).json()["id"]
+    ids, age, date = listed(client)
+    second = buy(client).json()["id"]
+    videos_emulator.clock.advance(29)
+
+    assert (ids, age) == ([first], None)
+    assert listed(client) == ([first], "29", date)
+    videos_emulator.clock.advance(1)
+    assert listed(client)[:2] == ([second, first], None)
+
+
+def test_a_frozen_list_does_not_say_that_it_is_old(client: httpx.Client, videos_emulator: Emulator) -> None:
+    videos_emulator.inject(
+        Fault(Cached(seconds=30, age=False, date=False), operation="list", times=None),
+    )
+    empty, _, date = listed(client)
+    buy(client)
+    videos_emulator.clock.advance(10)
+
+    frozen, age, later = listed(client)
+    assert (empty, frozen, age) == ([], [], None)
+    assert later > date
+
+
+@pytest.mark.parametrize(("obeys", "shown"), [(True, 1), (False, 0)])
+def test_a_cache_may_heed_a_request_for_a_fresh_answer(
+    obeys: bool, shown: int, client: httpx.Client, videos_emulator: Emulator
+) -> None:
+    videos_emulator.inject(Fault(Cached(seconds=30, obeys=obeys), operation="list", times=None))
+    listed(client)
+    buy(client)
+
+    assert len(listed(client, **{"cache-control": "no-cache"})[0]) == shown
+    assert len(client.get("/videos", params={"limit": 5}).json()["data"]) == 1  # another address
+
+
+def test_shifted_times_are_off_from_the_date(client: httpx.Client, videos_emulator: Emulator) -> None:
+    video = client.get(f"/videos/{finished(client, videos_emulator)}").json()
+    videos_emulator.inject(Fault(ShiftTimes(seconds=-7200), operation="list"))
+
+    (shown,) = client.get("/videos").json()["data"]
+
+    times = ("created_at", "completed_at", "expires_at")
+    assert [shown[name] for name in times] == [video[name] - 7200 for name in times]
+    assert {name: shown[name] for name in shown if name not in times} == {
+        name: video[name] for name in video if name not in times
+    }
+    assert client.get("/videos").json()["data"] == [video]
+
+
+PROMPT = "Un café <b>\u00e0</b> Vienne"
+
+
+@pytest.mark.parametrize(
+    ("how", "shown"),
+    [
+        ("cut", "Un café <b>"),
+        ("elided", "Un café <b>..."),
+        ("escaped", "Un café &lt;b&gt;à&lt;/b&gt; Vienne"),
+        ("lower", "un café <b>à</b> vienne"),
+        ("nfc", PROMPT),
+        ("nfd", "Un cafe\u0301 <b>a\u0300</b> Vienne"),
+        ("masked", "*" * len(PROMPT)),
+        ("absent", None),
+    ],
+)
+def test_prompts_are_shown_altered(
+    how: str, shown: str | None, client: httpx.Client, videos_emulator: Emulator
+) -> None:
+    buy(client, PROMPT)
+    videos_emulator.inject(Fault(AlterPrompts(how=how), times=None))
+
+    (video,) = client.get("/videos").json()["data"]
+
+    assert video.get("prompt") == shown
+    assert videos_emulator.purchases[0].fields["prompt"] == PROMPT
+
+
+@pytest.mark.parametrize(("how", "holds"), [("rewritten", True), ("other", False)])
+def test_prompts_are_shown_rewritten(
+    how: str, holds: bool, client: httpx.Client, videos_emulator: Emulator
+) -> None:
+    identity = buy(client, "a paper boat").json()["id"]
+    videos_emulator.inject(Fault(AlterPrompts(how=how), operation="retrieve"))
+
+    shown = client.get(f"/videos/{identity}").json()["prompt"]
+
+    assert ("paper boat" in shown, shown == "a paper boat") == (holds, False)
+
+
+@pytest.mark.parametrize(("kind", "shown"), [("integer", 4), ("float", 4.0), ("text", "4.0")])
+def test_seconds_are_shown_as_another_type(
+    kind: str, shown: object, client: httpx.Client, videos_emulator: Emulator
+) -> None:
+    buy(client)
+    videos_emulator.inject(Fault(SecondsAs(type=kind), operation="list"))
+
+    (video,) = client.get("/videos").json()["data"]
+
+    assert (video["seconds"], type(video["seconds"])) == (shown, type(shown))
+
+
+@pytest.mark.parametrize("effect", [ShiftTimes(seconds=5), AlterPrompts(how="cut"), SecondsAs(type="float")])
+def test_what_is_no_video_is_not_changed(
+    effect: WireEffect, client: httpx.Client, videos_emulator: Emulator
+) -> None:
+    videos_emulator.inject(Fault(effect, times=None))
+
+    missing, models = client.get("/videos/video_0"), client.get("/models")
+
+    assert (missing.status_code, missing.json()["error"]["type"]) == (404, "invalid_request_error")
+    assert models.json()["data"][0]["id"] == "emulated-1"
+
+
 @pytest.mark.parametrize(
     ("marker", "status"), [("[fail]", "failed"), ("[moderate]", "failed"), ("[stuck]", "in_progress")]
 )
@@ -308,6 +439,10 @@ def test_several_faults_add_up(client: httpx.Client, videos_emulator: Emulator) 
         Drop(accepted=True, reset=True),
         Cut(after_bytes=3),
         Corrupt(at_byte=3),
+        Cached(seconds=30, age=False, date=False, obeys=True),
+        ShiftTimes(seconds=-3600),
+        AlterPrompts(how="nfd"),
+        SecondsAs(type="float"),
         Stall(after_bytes=3),
         Stuck(progress=3),
         Failed(code="a", message="b"),
@@ -329,6 +464,9 @@ def test_a_fault_survives_json(effect: WireEffect | JobEffect) -> None:
         {},
         {"effect": {"kind": "gremlin"}},
         {"effect": {"kind": "cut", "bytes": 3}},
+        {"effect": {"kind": "alter_prompts", "how": "badly"}},
+        {"effect": {"kind": "seconds_as", "type": "hours"}},
+        {"effect": {"kind": "cached", "seconds": -1}},
         {"effect": {"kind": "answer", "status": 500}, "nth": 0},
         {"effect": {"kind": "answer", "status": 500}, "times": "often"},
         {"effect": 7},

@@ -52,7 +52,8 @@ class Send:
     A step of :func:`exchange`: send this request and report the response or the error.
 
     :param request: what to send.
-    :param buys: whether it goes out on a fresh connection: a pooled one may be dead without our knowing.
+    :param buys: whether it goes out on a fresh connection: a pooled one may be dead without our knowing, and
+        it always leads to the same replica.
     :param streams: whether the body of a success is left unread.
     :param until: when the answer has to be there, by the monotonic clock.
     """
@@ -112,7 +113,7 @@ def exchange(operation: Operation[T], endpoint: Endpoint, backoff: Backoff) -> G
 
 def _answer(operation: Operation[T], endpoint: Endpoint, *, until: float) -> Generator[Step, Reply, Reply]:
     """Send a request and follow where content is said to be: in a redirect, or in the job."""
-    buys, streams = operation.call is Call.BUY, operation.streams
+    buys, streams = operation.call is Call.BUY or operation.fresh, operation.streams
     reply = yield Send(operation.request(endpoint), buys=buys, streams=streams, until=until)
     elsewhere = _redirected(operation, reply)
     if operation.streams and elsewhere is None and _is_missing(operation, reply):

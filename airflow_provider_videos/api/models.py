@@ -7,12 +7,19 @@ of the server's own; what can't be understood becomes None rather than an error.
 
 from __future__ import annotations
 
+import base64
 import math
+import re
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from airflow_provider_videos.api.retry import http_date
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 
 class Phase(Enum):
@@ -26,16 +33,22 @@ class Phase(Enum):
     UNKNOWN = "unknown"
 
 
-_PHASES = {
-    **dict.fromkeys(("queued", "pending", "submitted", "not_start", "created", "waiting"), Phase.WAITING),
-    **dict.fromkeys(
-        ("in_progress", "processing", "generating", "postprocessing", "running", "preprocessing"),
-        Phase.RUNNING,
-    ),
-    **dict.fromkeys(("completed", "succeeded", "success", "complete", "done"), Phase.SUCCEEDED),
-    **dict.fromkeys(("failed", "failure", "error"), Phase.FAILED),
-    **dict.fromkeys(("cancelled", "canceled", "expired", "deleted"), Phase.STOPPED),
+# The contract's words, those of the engines, and those that gateways pass through from what is behind them.
+_WORDS = {
+    Phase.WAITING: "queued queue in_queue queueing queuing enqueued pending submitted not_start not_started "
+    "created waiting throttled preparing starting scheduled accepted received initializing",
+    Phase.RUNNING: "in_progress progress processing preprocessing postprocessing generating running dreaming "
+    "rendering working started executing uploading",
+    Phase.SUCCEEDED: "completed complete succeeded succeed success successful done finished",
+    Phase.FAILED: "failed fail failure error errored rejected timeout timed_out",
+    Phase.STOPPED: "cancelled canceled cancel aborted stopped terminated expired deleted",
 }
+_PHASES = {word: phase for phase, words in _WORDS.items() for word in words.split()}
+_PHASES_OF_LETTERS = {word.replace("_", ""): phase for word, phase in _PHASES.items()}
+
+_NO_LETTERS = re.compile(r"[^a-z]+")
+_STATUS_PREFIX = re.compile(r"^(?:task|job|video|generation)?(?:status|state)(?=.)")
+_LONGEST_STATUS = 100
 
 _WITHOUT_A_VIDEO = (Phase.FAILED, Phase.STOPPED)
 _ENDED = (Phase.SUCCEEDED, *_WITHOUT_A_VIDEO)
@@ -44,14 +57,78 @@ _EXACT = range(-(2**53), 2**53)
 """Integers that are the same as floating point numbers."""
 
 
-def phase_of(word: str | None) -> Phase:
+_THIS_AGE = range(946_684_800, 4_102_444_800)
+"""Unix seconds that a job's time can be: from the year 2000 to the year 2100."""
+
+_END_OF_TIME = 253_402_300_799
+"""The last second of the year 9999, which says "never" of an expiry."""
+
+_PARTS_OF_A_SECOND = (1, 1_000, 1_000_000, 1_000_000_000)
+
+_SIZE = re.compile(r"(\d{1,6}) ?[x*:\u00d7] ?(\d{1,6})")
+_LENGTH = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?(?:s|secs?|seconds?)")
+
+_WRAPPED_ID = re.compile(r"[A-Za-z]{1,20}_([A-Za-z0-9+/]{16,}={0,2})")
+_OWN_ID = "video_id:"
+
+
+def phase_of(word: object) -> Phase:
     """
-    Return what a status word means.
+    Return what a status word means, whatever its case and however its parts are joined.
 
     :param word: as any server writes it.
     """
-    word = word or ""
-    return _PHASES.get(word) or _PHASES.get(word.strip().lower(), Phase.UNKNOWN)
+    if not isinstance(word, str):
+        return Phase.UNKNOWN
+    return _PHASES.get(word) or _PHASES.get(word.lower()) or _phase_of_letters(word)
+
+
+def _phase_of_letters(word: str) -> Phase:
+    letters = _NO_LETTERS.sub("", word[:_LONGEST_STATUS].lower())
+    return _PHASES_OF_LETTERS.get(_STATUS_PREFIX.sub("", letters), Phase.UNKNOWN)
+
+
+def is_same_value(one: object, other: object) -> bool:
+    """
+    Say whether two lengths or two sizes are the same, however they are written: 8, "8" and "8.0 s".
+
+    :param one: such as what was asked for.
+    :param other: such as what a list shows.
+    """
+    return _comparable(one) == _comparable(other)
+
+
+def _comparable(value: object) -> object:
+    number = _number(value)
+    if number is not None or value is None:
+        return number
+    text = " ".join(str(value).split()).casefold()
+    if size := _SIZE.fullmatch(text):
+        return int(size[1]), int(size[2])
+    length = _LENGTH.fullmatch(text)
+    return _number(length[1]) if length else text
+
+
+def is_same_id(one: str, other: str) -> bool:
+    """
+    Say whether two ids are of one video: a gateway's own ids hold the server's, and it has several for it.
+
+    :param one: such as the id that was asked for.
+    :param other: such as the id in the answer.
+    """
+    return one == other or _own_id(one) == _own_id(other)
+
+
+def _own_id(video_id: str) -> str:
+    """Unpack the server's own id from one that a gateway has made of it: base64 behind a prefix."""
+    wrapped = _WRAPPED_ID.fullmatch(video_id)
+    if not wrapped:
+        return video_id
+    try:
+        inner = base64.b64decode(wrapped[1] + "=" * (-len(wrapped[1]) % 4)).decode()
+    except ValueError:
+        return video_id
+    return inner.partition(_OWN_ID)[2].strip() or video_id
 
 
 def _text(value: object) -> str | None:
@@ -63,8 +140,10 @@ def _text(value: object) -> str | None:
 def _number(value: object) -> int | float | None:
     if value is None or (type(value) is int and value in _EXACT):
         return value  # as nearly all are, in each of a thousand answers
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
     try:
-        number = float(value) if isinstance(value, str | int | float) else math.nan
+        number = float(value)
     except (ValueError, OverflowError):
         return None
     if not math.isfinite(number):
@@ -73,13 +152,29 @@ def _number(value: object) -> int | float | None:
 
 
 def _time(value: object) -> int | float | None:
-    seconds = _number(value)
-    if seconds is not None or not isinstance(value, str):
-        return seconds
+    seconds = _expiry(value)
+    return seconds if seconds is not None and seconds < _THIS_AGE.stop else None
+
+
+def _expiry(value: object) -> int | float | None:
+    """Return a moment since the year 2000, in whichever unit or form it is written; far away is "never"."""
+    if value is None or (type(value) is int and value in _THIS_AGE):
+        return value
+    number = _number(value)
+    if isinstance(value, str) and (number is None or number < _THIS_AGE.start):
+        number = _date(value)
+    units = (part for part in _PARTS_OF_A_SECOND if number is not None and number <= _END_OF_TIME * part)
+    seconds = number and _number(number / next(units, math.inf))
+    return seconds if seconds and seconds >= _THIS_AGE.start else None
+
+
+def _date(text: str) -> float | None:
+    # As servers in Go and in Python print it, too: "2026-09-21 14:13:20 +0000 UTC".
+    plain = re.sub(r" (?=[+-]\d\d:?\d\d$)", "", text.strip().removesuffix(" UTC"))
     try:
-        moment = datetime.fromisoformat(value)
+        moment = datetime.fromisoformat(plain)
     except ValueError:
-        return None
+        return http_date(text)
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
@@ -98,17 +193,63 @@ def _flag(value: object) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
-def _first(value: object) -> object:
-    return value[0] if isinstance(value, list) and value else None
+# The fields in which servers say where a file is, in the order in which they are believed: the protocol's
+# own, then those of the services behind gateways. No other field is looked into: it may name an input.
+_RESULT_FIELDS = (
+    *("url", "urls", "unsignedurls", "content", "videos"),
+    *("resulturl", "resulturls", "outputurl", "downloadurl", "videourl", "videourls", "fileurl", "uri"),
+    *("output", "outputs", "result", "results", "taskresult", "creations", "generations"),
+    *("generatedvideos", "generatedsamples", "generatevideoresponse", "assets", "video", "file", "files"),
+    *("data", "response", "metadata"),
+)
+_DEEPEST_RESULT = 9
+_MOST_RESULTS = 100
+
+_ADDRESS = re.compile(r"https?://[^\s/?#\\]+\S*", re.IGNORECASE)
+_PATH = re.compile(r"/[^\s/\\]\S*")  # on the server itself
+_OTHER_FILE = re.compile(
+    r"[^?#]*\.(?:png|jpe?g|webp|gif|bmp|avif|heic|svg|mp3|wav|m4a|aac|flac|vtt|srt|json|txt)(?:[?#]|$)",
+    re.IGNORECASE,
+)
+_KINDS = ("type", "kind", "mimetype", "contenttype", "mediatype", "variant")
+_NO_VIDEO = re.compile(
+    r"(?!.*video)(?=.*(?:image|thumb|cover|frame|poster|sprite|audio|mask|title|caption|text))"
+)
+_INPUT = re.compile(r"input|source|reference|frame|image|mask")
 
 
-def _address(value: object) -> str | None:
-    return _text(value.get("url") if isinstance(value, dict) else value)
+def _address_in(value: object, depth: int = _DEEPEST_RESULT) -> str | None:
+    """Return the first address of a video in what a job says of its result."""
+    if isinstance(value, str):
+        address = value.strip()
+        return address if _ADDRESS.fullmatch(address) and not _OTHER_FILE.match(address) else None
+    if not depth:
+        return None
+    return next(filter(None, (_address_in(part, depth - 1) for part in _results_in(value))), None)
+
+
+def _results_in(value: object) -> Iterable[object]:
+    if isinstance(value, list):
+        return value[:_MOST_RESULTS]
+    return _fields_of_results(value) if isinstance(value, dict) else ()
+
+
+def _fields_of_results(described: dict[str, object]) -> Iterator[object]:
+    fields = {name.replace("_", "").lower(): value for name, value in described.items()}
+    if not _is_another_file(fields):
+        yield from (fields[name] for name in _RESULT_FIELDS if name in fields)
+
+
+def _is_another_file(fields: dict[str, object]) -> bool:
+    """Say whether what is described calls itself an image, a sound or an input."""
+    kinds = (str(fields.get(name)).lower() for name in _KINDS)
+    return any(map(_NO_VIDEO.match, kinds)) or bool(_INPUT.search(str(fields.get("role")).lower()))
 
 
 _Text: TypeAlias = Annotated[str | None, BeforeValidator(_text)]
 _Number: TypeAlias = Annotated[int | float | None, BeforeValidator(_number)]
 _Time: TypeAlias = Annotated[int | float | None, BeforeValidator(_time)]
+_Expiry: TypeAlias = Annotated[int | float | None, BeforeValidator(_expiry)]
 
 
 class _Answer(BaseModel):
@@ -155,7 +296,7 @@ class Video(_Answer):
     completed_at: _Time = None
     """When it ended, in unix seconds."""
 
-    expires_at: _Time = None
+    expires_at: _Expiry = None
     """Until when the file can be downloaded, in unix seconds."""
 
     remixed_from_video_id: _Text = None
@@ -181,10 +322,10 @@ class Video(_Answer):
 
     @property
     def result_url(self) -> str | None:
-        """Where the file is, if the job says so. It may be signed: never to be shown or stored."""
+        """The address of the file, if the job says so. It may be signed: never to be shown or stored."""
         given = self.model_extra or {}
-        lists = (given.get(name) for name in ("urls", "unsigned_urls", "content", "videos"))
-        return next(filter(None, map(_address, (given.get("url"), *map(_first, lists)))), None)
+        path = given.get("url")
+        return _address_in(given) or (path if isinstance(path, str) and _PATH.fullmatch(path) else None)
 
     def contract(self) -> dict[str, Any]:
         """Return the contract's fields as a plain dict, for XCom: no unknown field, and so no URL."""

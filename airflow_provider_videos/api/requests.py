@@ -236,6 +236,8 @@ class Operation(Generic[T]):
     :param rescue: finds the value in an answer that is not a success, or None.
     :param when_gone: the value where the server says that the video no longer exists.
     :param streams: whether the body of a success is left to be streamed.
+    :param fresh: whether it goes out on a connection of its own, as a POST that buys does anyway: one that is
+        kept leads to the same replica each time.
     :param job: asks for the job, which knows whether a file is elsewhere and whether a video is really gone.
     :param location: where a redirect has led.
     """
@@ -254,6 +256,7 @@ class Operation(Generic[T]):
     rescue: Callable[[httpx.Response], T | None] | None = None
     when_gone: T | None = None
     streams: bool = False
+    fresh: bool = False
     job: Operation[Video] | None = None
     location: str | None = field(default=None, repr=False)
 
@@ -437,7 +440,7 @@ def get_character(character_id: str) -> Operation[Character]:
     )
 
 
-def retrieve(video_id: str) -> Operation[Video]:
+def retrieve(video_id: str, *, fresh: bool = False) -> Operation[Video]:
     """Build ``GET /videos/{id}``."""
     return Operation(
         name="retrieve",
@@ -447,6 +450,7 @@ def retrieve(video_id: str) -> Operation[Video]:
         video_id=video_id,
         read=responses.read_video,
         rescue=lambda response: responses.find_failed_video(response, video_id),
+        fresh=fresh,
     )
 
 

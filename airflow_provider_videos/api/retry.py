@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_tz
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ _BUSY_WORDS = re.compile(
 _GONE = {404, 410}
 _SEE_THERE = {301, 302, 303}  # what follows a POST that was accepted, as well as one that was not
 _MAY_SAY_BUSY = {409, 503}
+_RETRY_AFTER_PREFIXES = ("", "llm_provider-")
 
 
 class Call(Enum):
@@ -147,20 +149,28 @@ def parse_retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """
     Read how many seconds a server asks to wait, from ``retry-after-ms`` or ``Retry-After``.
 
+    Where a gateway says nothing of its own, what the service behind it said counts: some hand that on in
+    headers of other names.
+
     :param headers: the answer's headers, with case-insensitive names.
     :param now: the present time in unix seconds; the answer's own Date goes before it.
     """
-    milliseconds = _number(headers.get("retry-after-ms"))
-    if milliseconds is not None:
-        return max(0.0, milliseconds / 1000)
-    value = headers.get("retry-after")
+    for prefix in _RETRY_AFTER_PREFIXES:
+        milliseconds = _number(headers.get(f"{prefix}retry-after-ms"))
+        if milliseconds is not None:
+            return milliseconds / 1000
+        seconds = _seconds_until(headers.get(f"{prefix}retry-after"), headers.get("date"), now)
+        if seconds is not None:
+            return seconds
+    return None
+
+
+def _seconds_until(value: str | None, sent: str | None, now: float) -> float | None:
     seconds = _number(value)
-    if seconds is not None:
-        return max(0.0, seconds)
     until = http_date(value)
-    if until is None:
-        return None
-    return max(0.0, until - (http_date(headers.get("date")) or now))
+    if seconds is not None or until is None:
+        return seconds
+    return max(0.0, until - (http_date(sent) or now))
 
 
 def _number(text: str | None) -> float | None:
@@ -172,9 +182,17 @@ def http_date(text: str | None) -> float | None:
     """
     Read a moment as HTTP headers write it, in unix seconds; None where it is none.
 
+    All three forms are in GMT, also the one that does not say so.
+
     :param text: the header's value.
     """
     try:
-        return parsedate_to_datetime(text or "").timestamp()
-    except (ValueError, OverflowError):
+        parsed = parsedate_tz(text or "")
+        if parsed is None:
+            return None
+        year, month, day, hour, minute, second, _, _, _, offset = parsed
+        # A leap second counts as the one before it.
+        moment = datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC)
+    except (ValueError, IndexError):
         return None
+    return moment.timestamp() - (offset or 0)

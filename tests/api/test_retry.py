@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import time
 from email.utils import formatdate
 
 import httpx
@@ -12,6 +13,7 @@ from airflow_provider_videos.api.retry import (
     Event,
     Outcome,
     Verdict,
+    http_date,
     judge,
     parse_retry_after,
 )
@@ -108,7 +110,46 @@ NOW = 1_800_000_000.0
         ({"Retry-After": "nan"}, None),
         ({"Retry-After": "9" * 400}, None),
         ({"Retry-After": ""}, None),
+        ({"llm_provider-retry-after": "7"}, 7),
+        ({"llm_provider-retry-after-ms": "250"}, 0.25),
+        ({"llm_provider-retry-after": formatdate(NOW + 90, usegmt=True)}, 90),
+        ({"llm_provider-retry-after": "7", "Retry-After": "3"}, 3),
+        ({"llm_provider-retry-after": "7", "Retry-After": "soon"}, 7),
+        ({"llm_provider-retry-after": "soon"}, None),
     ],
 )
 def test_retry_after_is_read_in_every_form(headers, seconds):
     assert parse_retry_after(httpx.Headers(headers), NOW) == seconds
+
+
+@pytest.fixture(params=["UTC", "America/New_York", "Asia/Kolkata"])
+def zone(request, monkeypatch):
+    monkeypatch.setenv("TZ", request.param)
+    time.tzset()
+    yield request.param
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("zone")
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("Sun, 06 Nov 1994 08:49:37 GMT", 784_111_777),
+        ("Sunday, 06-Nov-94 08:49:37 GMT", 784_111_777),
+        ("Sun Nov  6 08:49:37 1994", 784_111_777),
+        ("Sun, 06 Nov 1994 08:49:37", 784_111_777),
+        ("Sun, 06 Nov 1994 08:49:37 -0000", 784_111_777),
+        ("Sun, 06 Nov 1994 09:49:37 +0100", 784_111_777),
+        ("Sat, 31 Dec 2016 23:59:60 GMT", 1_483_228_799),
+        ("Sun, 99 Nov 1994 08:49:37 GMT", None),
+        ("Mon, 30 Feb 2026 00:00:00 GMT", None),
+        ("Sun, 06 Nov 1994 25:00:00 GMT", None),
+        ("soon", None),
+        ("0", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_date_in_any_form_is_in_gmt_wherever_the_worker_is(text, moment):
+    assert http_date(text) == moment

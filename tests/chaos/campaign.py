@@ -18,7 +18,7 @@ from demo.rest import wait_until
 from tests.chaos.faults import WAITING
 from tests.chaos.judge import Bought, Line, Seen, Verdict, judge
 from tests.chaos.rig import TERMINAL, Rig, kill
-from tests.chaos.strikes import STRIKES, Drill, own_server, speed
+from tests.chaos.strikes import STRIKES, Drill, build, own_server, speed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -53,7 +53,9 @@ def conduct(
     :param outage: how long the API server is taken away, in seconds.
     :param tell: told of each result as it comes.
     """
-    own_servers = {own_server(fault): speed(fault) for fault in faults if fault.kind.own_server}
+    own_servers = {
+        own_server(fault): (speed(fault), build(fault)) for fault in faults if fault.kind.own_server
+    }
     with Rig(home, own_servers, outage=outage) as rig:
         for dag_id in sorted({fault.kind.dag_id for fault in faults}):
             rig.airflow.rest.wait_for_dag(dag_id)
@@ -113,8 +115,10 @@ def _observe(drill: Drill) -> Seen:
     states = [(run, name, state) for run in drill.runs for name, state in drill.rig.states(run).items()]
     creates = [(run, int(name.rpartition(".")[2])) for run, name, _ in states if name.startswith("create.")]
     files = dict(_files(drill))
+    lost = drill.fault.lost_answers
+    failed = sum(name.startswith("create.") and state != "success" for _, name, state in states)
     return Seen(
-        allowed=len(creates) + drill.renewed,
+        allowed=len(creates) + drill.renewed + drill.fault.kind.late,
         bought=tuple(
             Bought(one.video_id, one.at, _hash(drill, one.video_id) if one.video_id in files else None)
             for one in drill.purchases
@@ -126,9 +130,14 @@ def _observe(drill: Drill) -> Seen:
         unfinished=tuple(
             f"{run.run_id} {name} ({state})" for run, name, state in states if state not in TERMINAL
         ),
-        set_aside=drill.fault.kind.by_a_person,
+        set_aside=drill.fault.kind.by_a_person or drill.fault.kind.late,
         struck=drill.struck(),
         tries=drill.rig.tries(drill.runs),
+        kept=drill.kept,
+        on_record=tuple(chain.from_iterable(map(drill.rig.on_record, drill.runs))),
+        lost=lost,
+        settled=max(0, lost - failed),
+        delivers=drill.fault.kind.strike == "lose_answers",
     )
 
 

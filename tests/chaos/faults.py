@@ -22,12 +22,16 @@ DOWNLOADING = "download.streaming"
 DELIVERED = "download.done"
 FINISHED = "finished"  # the run has ended
 IN_DOUBT = "in doubt"  # the run has ended after its answer was lost
+BEHIND = "behind execute()"  # the run has ended, its create having failed after its own code was done
 
 AROUND_THE_POST = (SENDING, SENT, ANSWERED, NAMED, RECORDED, CREATED)
 STAGES = (SENDING, SENT, ANSWERED, RECORDED, WAITING, DOWNLOADING)
 ENDS = tuple(f"{FINISHED}, {task}" for task in ("create", "wait", "download"))
 GOES_ON = {"goes_on": (True, False)}  # a process that was held runs on, or is still held when Airflow ends it
 LOSSES = ("answer lost", "500 after acceptance", "connection reset", "answer cut")
+LOST_OR_NEVER_SENT = (*LOSSES, "reset before acceptance")
+BEFORE_THE_RECORD = frozenset({SENDING, SENT, ANSWERED, NAMED})
+ALTERED = ("cut", "elided", "escaped", "lower", "nfc", "nfd", "masked", "rewritten", "other", "absent")
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class Kind:
     :param dag_id: what it is done to.
     :param runs: how many runs of it are started at once.
     :param by_a_person: whether a person asks Airflow to end or renew what it does.
+    :param lies: whether the server's list is not to be trusted.
+    :param late: whether an abandoned try may still buy, after a newer one has.
     """
 
     name: str
@@ -57,6 +63,8 @@ class Kind:
     dag_id: str = "chaos"
     runs: int = 1
     by_a_person: bool = False
+    lies: bool = False
+    late: bool = False
 
 
 KINDS = (
@@ -127,6 +135,61 @@ KINDS = (
         dag_id="chaos_mapped",
     ),
     Kind("the previous release's trigger", "resume_previous_release", (WAITING,)),
+    Kind(
+        "two replicas",
+        "lose_answers",
+        (SENT,),
+        {"how": LOST_OR_NEVER_SENT, "balance": ("request", "connection")},
+        own_server=True,
+        lies=True,
+    ),
+    Kind(
+        "cached list",
+        "lose_answers",
+        (SENT,),
+        {"how": LOST_OR_NEVER_SENT, "age": (True, False), "cached": (10, 30)},
+        own_server=True,
+        lies=True,
+    ),
+    Kind(
+        "frozen list",
+        "lose_answers",
+        (SENT,),
+        {"how": LOST_OR_NEVER_SENT, "frozen": (5, 10, 20)},
+        own_server=True,
+        lies=True,
+    ),
+    Kind(
+        "shifted list",
+        "lose_answers",
+        (SENT,),
+        {"how": LOST_OR_NEVER_SENT, "shift": (-43200, -7200, -30, 5, 30, 3600)},
+        own_server=True,
+        lies=True,
+    ),
+    Kind(
+        "altered prompts",
+        "lose_answers",
+        (SENT,),
+        {"how": LOST_OR_NEVER_SENT, "prompts": ALTERED},
+        own_server=True,
+        lies=True,
+    ),
+    Kind(
+        "seconds of another type",
+        "lose_answers",
+        (SENT,),
+        {"how": LOST_OR_NEVER_SENT, "seconds": ("integer", "float", "text")},
+        own_server=True,
+    ),
+    Kind(
+        "failure behind execute(), then clear",
+        "clear_task",
+        (BEHIND,),
+        {"fails": ("xcom", "xcom of the video", "listener", "post_execute"), "goes_on": (True,)},
+        by_a_person=True,
+    ),
+    Kind("late POST of an abandoned try", "send_late", (SENDING,), late=True),
 )
 
 
@@ -147,6 +210,15 @@ class Fault:
     moment: str
     delay: float
     chosen: Mapping[str, Any]
+
+    @property
+    def lost_answers(self) -> int:
+        """How many creates end without knowing what they have bought, and no person has a hand in it."""
+        if self.kind.strike == "lose_answers":
+            answers: int = self.chosen.get("answers", 1)
+            return answers
+        ends = self.kind.strike in {"kill_task", "kill_supervisor"} or self.chosen.get("whole", False)
+        return int(ends and self.moment in BEFORE_THE_RECORD)
 
     def __str__(self) -> str:
         """What the table shows."""

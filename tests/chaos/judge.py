@@ -50,6 +50,12 @@ class Seen:
         what was bought, but the logs must.
     :param struck: whether the fault happened at all.
     :param tries: of all create tasks.
+    :param kept: the video that a create had on record before an abandoned try came late.
+    :param on_record: the videos that the creates have on record in the end.
+    :param lost: how many creates did not hear what they had bought.
+    :param settled: how many of those have ended well.
+    :param delivers: whether nothing went wrong but the answer to the POST, and what the list shows; then what
+        a create returned has to be delivered.
     """
 
     allowed: int
@@ -62,6 +68,11 @@ class Seen:
     set_aside: bool = False
     struck: bool = True
     tries: int = 1
+    kept: str | None = None
+    on_record: tuple[str, ...] = ()
+    lost: int = 0
+    settled: int = 0
+    delivers: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,8 +106,10 @@ def judge(seen: Seen) -> Verdict:
         *(f"{name} is stuck" for name in seen.unfinished),
         *_bought_too_often(seen),
         *_owned_twice(seen),
+        *_overwritten(seen),
         *(f"the file of {video_id} is not what the server has" for video_id in seen.files.keys() - whole),
         *lost,
+        *_undelivered(seen, whole),
     ]
     named = len(seen.bought) - len(whole) - len(lost)
     return Verdict(len(whole), named, len(doubting), tuple(breaches))
@@ -111,6 +124,19 @@ def _bought_too_often(seen: Seen) -> list[str]:
 def _owned_twice(seen: Seen) -> list[str]:
     twice = {owner for owner in seen.owners if seen.owners.count(owner) > 1}
     return [f"two tasks own {video_id}" for video_id in sorted(twice)]
+
+
+def _undelivered(seen: Seen, whole: set[str]) -> list[str]:
+    missing = set(seen.owners) - whole if seen.delivers else set()
+    return [f"{video_id} is a create's, the server has it, and it is not delivered" for video_id in missing]
+
+
+def _overwritten(seen: Seen) -> list[str]:
+    """Name what a late purchase has put in the place of what a newer try had recorded."""
+    if seen.kept is None:
+        return []
+    others = {*seen.owners, *seen.on_record} - {seen.kept}
+    return [f"{video_id} came late and has taken the place of {seen.kept}" for video_id in sorted(others)]
 
 
 def _lost(seen: Seen, whole: set[str]) -> list[str]:

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tests.chaos.campaign import Result
+    from tests.chaos.judge import Seen
 
 HEAD = f"{'':>3}  {'fault':<86} {'tries':>5} {'accepted':>8} {'delivered':>9} {'in doubt':>8} {'seconds':>7}"
 
@@ -29,16 +30,26 @@ def row(result: Result) -> str:
 
 def totals(results: Sequence[Result]) -> str:
     """
-    The last line.
+    The last lines.
 
     :param results: all of them.
     """
     verdicts = [result.verdict for result in results]
+    honest = [result.seen for result in results if not result.fault.kind.lies]
+    lying = [result.seen for result in results if result.fault.kind.lies]
     return (
+        f"lost answers on an honest server: {_settled(honest)}; where the list lies: {_settled(lying)}\n"
         f"{len(results)} faults: {sum(len(result.seen.bought) for result in results)} creates accepted, "
         f"{sum(result.seen.allowed for result in results)} allowed, "
+        f"{sum(max(0, len(result.seen.bought) - 1) for result in results if result.fault.kind.late)} "
+        "sent late by an abandoned try, "
         f"{sum(verdict.delivered for verdict in verdicts)} videos delivered, "
         f"{sum(verdict.named for verdict in verdicts)} not delivered but named, "
         f"{sum(verdict.in_doubt for verdict in verdicts)} creates in doubt, "
         f"{sum(bool(verdict.breaches) for verdict in verdicts)} faults with a breach"
     )
+
+
+def _settled(observations: Sequence[Seen]) -> str:
+    lost, settled = sum(seen.lost for seen in observations), sum(seen.settled for seen in observations)
+    return f"{settled} of {lost} settled by themselves, {lost - settled} in doubt"

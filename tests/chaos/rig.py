@@ -8,7 +8,7 @@ import json
 import os
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 from sqlalchemy import create_engine, text
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 QUICK, SLOW = "videos_quick", "videos_slow"
 """Connections to the two servers that the faults share."""
+KEY = "the-key-of-the-campaign"
+QUESTIONS = 16
+STOCK = 6
+"""Videos that each server has before anything begins: a list that shows nothing older proves nothing."""
 JOB_SECONDS = {QUICK: 3.0, SLOW: 9.0}
 TOTAL_SECONDS = 20.0
 """After a lost answer a task looks for its video until this, and half a minute more, have passed."""
@@ -42,16 +46,19 @@ class Rig:
     Airflow, its database and the servers, for the length of a `with` block.
 
     :param home: an empty directory.
-    :param own_servers: further servers, to be restarted: a connection id, and the one it is as fast as.
+    :param own_servers: further servers, to be restarted or to lie: a connection id, and the one it is as fast
+        as, with what else it is built with.
     :param outage: how long the API server will be gone, in seconds.
     """
 
-    def __init__(self, home: Path, own_servers: Mapping[str, str], *, outage: float) -> None:
+    def __init__(
+        self, home: Path, own_servers: Mapping[str, tuple[str, Mapping[str, Any]]], *, outage: float
+    ) -> None:
         self.home = home
         self.outage = outage
         self.servers = {
-            conn_id: Emulator(api_key="the-key-of-the-campaign", seed=None, job_seconds=JOB_SECONDS[speed])
-            for conn_id, speed in {QUICK: QUICK, SLOW: SLOW, **own_servers}.items()
+            conn_id: Emulator(api_key=KEY, seed=None, job_seconds=JOB_SECONDS[speed], **more)
+            for conn_id, (speed, more) in {QUICK: (QUICK, {}), SLOW: (SLOW, {}), **own_servers}.items()
         }
         self._open = contextlib.ExitStack()
 
@@ -59,6 +66,7 @@ class Rig:
         with contextlib.ExitStack() as opening:
             for server in self.servers.values():
                 opening.enter_context(server)
+                _stock(server)
             postgres = opening.enter_context(Postgres(self.home / "postgres"))
             self._engine = create_engine(postgres.url)
             opening.callback(self._engine.dispose)
@@ -124,6 +132,18 @@ class Rig:
             state in TERMINAL for state in self.states(run).values()
         )
 
+    def on_record(self, run: Run) -> tuple[str, ...]:
+        """The videos that the creates of a run have on record."""
+        rows = self._rows(
+            "select value from task_state_store where task_id = 'create' and key = :key "
+            "and dag_id = :dag and run_id = :run",
+            key="videos_submission",
+            dag=run.dag_id,
+            run=run.run_id,
+        )
+        known = (json.loads(value).get("video_id") for (value,) in rows)
+        return tuple(video_id for video_id in known if video_id)
+
     def triggerer_of(self, run: Run) -> int | None:
         """The triggerer that has a run's trigger, by the id of its job."""
         rows = self._rows(
@@ -185,17 +205,30 @@ class Rig:
     def hash_of(self, conn_id: str, video_id: str) -> str | None:
         """The hash of a video's file as its server has it now."""
         server = self.servers[conn_id]
-        answer = httpx.get(
-            f"{server.base_url}/videos/{video_id}/content",
-            headers={"Authorization": f"Bearer {server.api_key}"},
-            timeout=30,
-            trust_env=False,
-        )
-        return hashlib.sha256(answer.content).hexdigest() if answer.is_success else None
+        for _ in range(QUESTIONS):  # of several replicas, some do not know it
+            answer = httpx.get(
+                f"{server.base_url}/videos/{video_id}/content",
+                headers={"Authorization": f"Bearer {server.api_key}"},
+                timeout=30,
+                trust_env=False,
+            )
+            if answer.is_success:
+                return hashlib.sha256(answer.content).hexdigest()
+        return None
 
     def logs(self, run: Run) -> Path:
         """The folder of a run's logs."""
         return self.airflow.home / "logs" / f"dag_id={run.dag_id}" / f"run_id={run.run_id}"
+
+
+def _stock(server: Emulator) -> None:
+    for number in range(STOCK):
+        httpx.post(
+            f"{server.base_url}/videos",
+            json={"prompt": f"What was there before, {number}"},
+            headers={"Authorization": f"Bearer {server.api_key}"},
+            trust_env=False,
+        ).raise_for_status()
 
 
 def kill(pids: Iterable[int]) -> None:

@@ -33,6 +33,8 @@ def before(context: Context) -> None:
         _connect_beforehand()
     _around_the_requests(reach)
     _around_the_record(reach)
+    if _fails(context):
+        _fail_behind_execute(context, _orders(context)["fails"])
     ti: Any = context["ti"]
     if ti.task_id == "wait" and getattr(ti._ti_context_from_server, "next_method", None):
         reach("wait.resumed")
@@ -40,6 +42,8 @@ def before(context: Context) -> None:
 
 def after(context: Context, _: Any) -> None:
     """The operator's own code is done; what it returned is not yet pushed."""
+    if _fails(context) and _orders(context)["fails"] == "post_execute":
+        raise RuntimeError("post_execute fails")
     _reach(context, _orders(context), f"{context['ti'].task_id}.done")
 
 
@@ -66,6 +70,48 @@ def _reach(context: Context, orders: dict[str, Any], moment: str) -> None:
     until = time.monotonic() + HELD_SECONDS
     while orders.get("hold") and not here.with_name(f"{here.name}.go").exists() and time.monotonic() < until:
         time.sleep(0.02)
+
+
+MENDED = "mended"
+"""The name of the file that ends what fails behind a create's own code."""
+
+
+def _fails(context: Context) -> bool:
+    orders, ti = _orders(context), context["ti"]
+    return (
+        bool(orders.get("fails")) and ti.task_id == "create" and not Path(orders["folder"], MENDED).exists()
+    )
+
+
+def _fail_behind_execute(context: Context, how: str) -> None:
+    if how == "listener":
+        _listen(context)
+    keys = {"xcom": "return_value", "xcom of the video": "video"}
+    if how not in keys:
+        return
+    from airflow.sdk.execution_time.xcom import XCom
+
+    push = XCom.set
+
+    def failing(*args: Any, **kwargs: Any) -> None:
+        if kwargs.get("key") == keys[how]:
+            raise RuntimeError("the XCom backend fails")
+        push(*args, **kwargs)
+
+    XCom.set = failing
+
+
+def _listen(context: Context) -> None:
+    """Register a listener that takes the process down with it."""
+    from airflow.listeners import hookimpl
+    from airflow.sdk.listener import get_listener_manager
+
+    class Listener:
+        @hookimpl
+        def on_task_instance_success(self) -> None:
+            raise SystemExit("a listener fails")
+
+    get_listener_manager().add_listener(Listener())
 
 
 def _around_the_requests(reach: Callable[[str], None]) -> None:

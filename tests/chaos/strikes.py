@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from airflow_provider_videos.emulator import Answer, Cut, Drop, Fault, Stall
+from airflow_provider_videos.emulator import (
+    AlterPrompts,
+    Answer,
+    Cached,
+    Cut,
+    Drop,
+    Fault,
+    SecondsAs,
+    ShiftTimes,
+    Stall,
+)
 from demo.keeper import command_line, descendants
 from demo.rest import wait_until
 from tests.chaos import faults, rig, seams
@@ -24,6 +34,7 @@ if TYPE_CHECKING:
     from tests.chaos.rig import Rig
 
 MOMENT_SECONDS = 120.0
+LATE_SECONDS = 240.0
 EFFECTS = {
     "answer lost": Drop(accepted=True),
     "answer cut": Cut(),
@@ -32,6 +43,16 @@ EFFECTS = {
     "connection reset": Drop(accepted=True, reset=True),
     "reset before acceptance": Drop(reset=True),
 }
+
+
+LIES: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+    "cached": lambda chosen: Cached(seconds=chosen["cached"], age=chosen["age"]),
+    "frozen": lambda chosen: Cached(seconds=chosen["frozen"], age=False, date=False),
+    "shift": lambda chosen: ShiftTimes(seconds=chosen["shift"]),
+    "prompts": lambda chosen: AlterPrompts(how=chosen["prompts"]),
+    "seconds": lambda chosen: SecondsAs(type=chosen["seconds"]),
+}
+"""What a server's list does for good, by the name of what is drawn for it."""
 
 
 @dataclass
@@ -56,11 +77,14 @@ class Drill:
     """Processes that outlive what was killed."""
     companions: list[Drill] = field(default_factory=list)
     """Further runs that the same event hits, each at its own moment."""
+    kept: str | None = None
+    """What a newer try had bought before an abandoned one came late."""
 
     @property
     def prompt(self) -> str:
         """What tells this fault's purchases from the others'."""
-        return f"Fault {self.fault.number:03d} of the campaign: {self.folder.name}"
+        # With everything in it that a list may show otherwise.
+        return f"Fault {self.fault.number:03d} of the campaign: Café <{self.folder.name}> & Señor O'Neil"
 
     @property
     def conn_id(self) -> str:
@@ -88,6 +112,8 @@ class Drill:
         self.folder.mkdir(parents=True)
         for effect, times in self._effects():
             self.server.inject(Fault(effect, operation="create", prompt=self.prompt, times=times))
+        for name in self.fault.chosen.keys() & LIES.keys():
+            self.server.inject(Fault(LIES[name](self.fault.chosen), operation="list", times=None))
         for number in range(self.fault.kind.runs):
             conf = {
                 "prompt": self.prompt,
@@ -112,6 +138,7 @@ class Drill:
             "hold": not sent,
             "stale": self.fault.kind.strike == "drop_connections",
             "previous_release": self.fault.kind.strike == "resume_previous_release",
+            "fails": self.fault.chosen.get("fails"),
         }
 
     def reach(self) -> None:
@@ -127,7 +154,7 @@ class Drill:
             return bool(self.purchases) and self.note.exists()
         if moment == faults.WAITING:
             return self.rig.triggerer_of(self.runs[0]) is not None
-        if moment.startswith((faults.FINISHED, faults.IN_DOUBT)):
+        if moment.startswith((faults.FINISHED, faults.IN_DOUBT, faults.BEHIND)):
             return self.rig.has_ended(self.runs[0])
         return self.note.exists()
 
@@ -177,13 +204,17 @@ class Drill:
         gone = not self.note.exists() or not command_line(self.held["task"])
         return gone and all(map(self.rig.has_ended, self.runs))
 
+    def has_created(self) -> bool:
+        """Whether a create has ended, well or badly."""
+        return self.rig.states(self.runs[0])["create.-1"] in rig.TERMINAL
+
     def struck(self) -> bool:
         """Whether what was laid for this run has gone off."""
         armed = httpx.get(
             f"{self.server.base_url.removesuffix('/v1')}/_emulator/faults", trust_env=False
         ).json()
-        mine = [fault for fault in armed["faults"] if fault["prompt"] == self.prompt]
-        return all(fault["struck"] == fault["times"] for fault in mine)
+        mine = [fault for fault in armed["faults"] if fault["prompt"] in {self.prompt, None}]
+        return all(fault["struck"] == (fault["times"] or fault["matched"]) > 0 for fault in mine)
 
 
 def speed(fault: faults.Fault) -> str:
@@ -195,6 +226,12 @@ def speed(fault: faults.Fault) -> str:
 def own_server(fault: faults.Fault) -> str:
     """The connection to a fault's own server."""
     return f"videos_{fault.number}"
+
+
+def build(fault: faults.Fault) -> Mapping[str, Any]:
+    """How a fault's own server is built, beside the usual."""
+    balance = fault.chosen.get("balance")
+    return {"replicas": 2, "balance": balance} if balance else {}
 
 
 def kill_task(drill: Drill) -> None:
@@ -271,7 +308,20 @@ def mark_success(drill: Drill) -> None:
 
 
 def clear_task(drill: Drill) -> None:
+    (drill.folder / seams.MENDED).touch()
     _by_a_person(drill, lambda: drill.clear("create", downstream=True))
+
+
+def send_late(drill: Drill) -> None:
+    """Freeze a try before its POST until a newer one has bought, and let it go on."""
+    frozen = [drill.held["supervisor"], drill.held["task"]]
+    rig.pause(frozen)
+    try:
+        wait_until(drill.has_created, "a newer try to buy", LATE_SECONDS)
+        drill.kept = next((one.video_id for one in drill.purchases), None)
+    finally:
+        drill.let_go()
+        rig.resume(frozen)
 
 
 def clear_sibling(drill: Drill) -> None:
@@ -298,6 +348,6 @@ STRIKES: dict[str, Callable[[Drill], None]] = {
     for strike in (
         *(kill_task, kill_supervisor, lose_answers, drop_connections, lose_jobs, end_triggerer),
         *(reassign_trigger, take_api_away, kill_scheduler, mark_failed, mark_success, clear_task),
-        *(clear_sibling, clear_run, resume_previous_release),
+        *(clear_sibling, clear_run, resume_previous_release, send_late),
     )
 }

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from tests.chaos.campaign import Result
+from tests.chaos.faults import KINDS, Fault
 from tests.chaos.judge import Bought, Line, Seen, judge
+from tests.chaos.report import totals
 
 AT = 1_790_000_000.0  # 2026-09-21T14:13:20Z
 FINGERPRINT = "156a86d3b62ca6cd"
@@ -53,6 +57,12 @@ def test_nothing_bought_is_no_breach() -> None:
         (replace(LOST, lines=(Line("create", IN_DOUBT.replace("156a", "0000")),)), "no task names it"),
         (replace(LOST, lines=(Line("create", f"request {FINGERPRINT}"),)), "no task names it"),
         (
+            replace(GOOD, files={}, lines=(Line("wait", "video_1 is lost"),), delivers=True),
+            "video_1 is a create's",
+        ),
+        (replace(GOOD, kept="video_0"), "has taken the place of video_0"),
+        (replace(GOOD, kept="video_1", on_record=("video_2",)), "video_2 came late"),
+        (
             replace(LOST, allowed=2, bought=(BOUGHT, OTHER), lines=(Line("create[0]", IN_DOUBT),) * 2),
             "video_2 was bought",
         ),
@@ -90,3 +100,28 @@ def test_a_clear_may_buy_again() -> None:
 def test_tasks_in_doubt_are_counted_once_each() -> None:
     lines = (Line("create[0]", IN_DOUBT), Line("create[0]", IN_DOUBT), Line("create[1]", IN_DOUBT))
     assert judge(replace(GOOD, lines=lines)).in_doubt == 2
+
+
+def test_a_late_purchase_that_changes_nothing_is_no_breach() -> None:
+    late = replace(GOOD, allowed=2, bought=(BOUGHT, OTHER), kept="video_1", on_record=("video_1",))
+    named = Line("create", IN_DOUBT, is_error=False)
+    verdict = judge(replace(late, set_aside=True, lines=(*GOOD.lines, named)))
+    assert (verdict.delivered, verdict.named, verdict.breaches) == (1, 1, ())
+
+
+def test_the_report_tells_settled_answers_on_honest_servers_apart() -> None:
+    def result(name: str, **seen: Any) -> Result:
+        kind = next(kind for kind in KINDS if kind.name == name)
+        observed = replace(GOOD, **seen)
+        fault = Fault(1, kind, kind.moments[0], 0.0, {})
+        return Result(fault, observed, judge(observed), (), 1.0)
+
+    words = totals(
+        [
+            result("answer lost", lost=1, settled=1),
+            result("seconds of another type", lost=1, settled=0),
+            result("two replicas", lost=1, settled=0),
+        ]
+    )
+    assert "honest server: 1 of 2 settled by themselves, 1 in doubt" in words
+    assert "where the list lies: 0 of 1 settled by themselves, 1 in doubt" in words

@@ -38,6 +38,7 @@ API = [
     "requests",
     "responses",
     "models",
+    "redaction",
     "retry",
     "containers",
     "errors",

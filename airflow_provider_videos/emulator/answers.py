@@ -10,6 +10,7 @@ from airflow_provider_videos.emulator.profiles import wrap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
 
     from airflow_provider_videos.emulator.jobs import Job, Page
     from airflow_provider_videos.emulator.profiles import Profile
@@ -24,7 +25,9 @@ class Character:
     created_at: int
 
 
-def video(job: Job, now: float, profile: Profile) -> dict[str, Any]:
+def video(
+    job: Job, now: float, profile: Profile, also_shows: AbstractSet[str] = frozenset()
+) -> dict[str, Any]:
     """A job, as of now."""
     status = job.status(now)
     completed = status is Status.COMPLETED
@@ -45,12 +48,20 @@ def video(job: Job, now: float, profile: Profile) -> dict[str, Any]:
         "error": profile.error(job.fate.error) if job.fate.error and status is Status.FAILED else None,
         **profile.fixed,
     }
-    return {name: value for name, value in whole.items() if name not in profile.dropped}
+    dropped = profile.dropped - also_shows
+    return {name: value for name, value in whole.items() if name not in dropped}
 
 
-def wrapped(drawn: dict[str, Any], profile: Profile, model: str = "") -> dict[str, Any]:
+def wrapped(drawn: dict[str, Any], profile: Profile) -> dict[str, Any]:
     """A video with its id as the client of a gateway sees it."""
-    return {**drawn, "id": wrap(drawn["id"], model)} if profile.wraps_ids else drawn
+    return {**drawn, "id": wrap(drawn["id"], drawn["model"])} if profile.wraps_ids else drawn
+
+
+def _listed(job: Job, now: float, profile: Profile) -> dict[str, Any]:
+    """A video as the list shows it."""
+    shown = video(job, now, profile, profile.list.also_shows)
+    identity = wrap(job.id, job.model, listed=True) if profile.wraps_ids else job.id
+    return {**shown, "id": identity, "model": profile.list.model(job.model)}
 
 
 def with_result(drawn: dict[str, Any], profile: Profile, url: str) -> dict[str, Any]:
@@ -67,7 +78,7 @@ def with_result(drawn: dict[str, Any], profile: Profile, url: str) -> dict[str, 
 
 def page(listed: Page, now: float, profile: Profile) -> dict[str, Any]:
     """A stretch of the list."""
-    data = [video(job, now, profile) for job in listed.jobs]
+    data = [_listed(job, now, profile) for job in listed.jobs]
     if not profile.list.pages:
         return {"object": "list", "data": data}
     return {

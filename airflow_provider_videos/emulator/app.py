@@ -18,6 +18,7 @@ from airflow_provider_videos.emulator.errors import ContractError
 from airflow_provider_videos.emulator.faults import ON_THE_WIRE, Aim, WireEffect
 from airflow_provider_videos.emulator.library import Library
 from airflow_provider_videos.emulator.operations import FILES, Operations
+from airflow_provider_videos.emulator.profiles import unwrap
 from airflow_provider_videos.emulator.record import Exchange, safe_headers, safe_query
 from airflow_provider_videos.emulator.trouble import Answering, Line, troubled
 
@@ -148,7 +149,9 @@ class Application:
         return Aim(operation, request.method, request.url.path, prompt)
 
     def _prompt_of(self, parameters: dict[str, str]) -> str:
-        job = self._state.replicas.find(parameters.get("video_id", ""), self._state.clock.now())
+        identity = parameters.get("video_id", "")
+        identity = unwrap(identity) if self._state.profile.wraps_ids else identity
+        job = self._state.replicas.find(identity, self._state.clock.now())
         return job.prompt if job else ""
 
     async def _respond(self, request: Request, found: Found) -> Response:

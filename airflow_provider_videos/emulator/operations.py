@@ -225,9 +225,8 @@ class Operations:
     def _kind(self, query: dict[str, str]) -> str:
         """What is rendered for the variant asked for."""
         profile, given = self._profile, query.get("variant", "")
-        if given in profile.refused_variants:
-            status = profile.refused_variants[given]
-            raise ContractError(status, f"The variant '{given}' is not supported.", param="variant")
+        if given and profile.variant_refusal and given not in profile.named_variants:
+            raise profile.variant_refusal.error(given)
         if not profile.variants:
             return profile.container
         variant = fields.choice(query, "variant", VARIANTS, "video")
@@ -261,7 +260,7 @@ class Operations:
             fate=_fate(state.faults.strike(request.state.aim, IN_A_LIFE)),
         )
         self._jobs.add(job)
-        drawn = answers.wrapped(answers.video(job, now, profile), profile, job.model)
+        drawn = answers.wrapped(answers.video(job, now, profile), profile)
         known = fields.describe(order.fields)
         purchase = Purchase(operation=order.operation, video_id=drawn["id"], fields=known, at=now)
         state.record.purchases.append(purchase)

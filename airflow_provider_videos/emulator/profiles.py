@@ -12,6 +12,7 @@ import uuid
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -35,16 +36,20 @@ def _uuid(token: str) -> str:
 WRAPPED = "video_"
 
 
-def wrap(identity: str, model: str) -> str:
+def wrap(identity: str, model: str, *, listed: bool = False) -> str:
     """
     An upstream's id as a gateway hands it on: long, and with every letter of base64.
 
     :param identity: the upstream's.
-    :param model: what the gateway calls the model; it leaves it out of later answers, so ids change.
+    :param model: the upstream's model.
+    :param listed: whether it is for the list, whose ids do not say which deployment the video is from.
     """
-    deployment = f"{model}???>>>" if model else ""
-    inner = f"litellm:custom_llm_provider:openai;model_id:{deployment};video_id:{identity}"
-    return WRAPPED + b64encode(f"{inner:<181}".encode()).decode()
+    inner = f"litellm:custom_llm_provider:openai;model_id:{model}???>>>;video_id:{identity}"
+    if not listed:
+        deployment = blake2b(model.encode(), digest_size=32).hexdigest()
+        inner += f";deployment_id:{deployment}"
+        inner += "0" * ((1 - len(inner)) % 3)  # so that it ends in "="
+    return WRAPPED + b64encode(inner.encode()).decode()
 
 
 def unwrap(identity: str) -> str:
@@ -57,7 +62,7 @@ def unwrap(identity: str) -> str:
         inner = b64decode(identity.removeprefix(WRAPPED), validate=True).decode()
     except ValueError:
         return identity
-    return inner.partition("video_id:")[2].strip() or identity
+    return inner.partition("video_id:")[2].partition(";")[0] or identity
 
 
 # --- How errors look --------------------------------------------------------------------------------------
@@ -97,6 +102,11 @@ def _hono(status: int, message: str, param: str | None, code: str | None) -> Bod
     return {"error": True, "status": status, "message": HTTPStatus(status).phrase}
 
 
+def _keyless(status: int, message: str, param: str | None, code: str | None) -> Body:  # noqa: ARG001 - one signature
+    """A gateway without a database has nowhere to look a key up in."""
+    return {"error": {"message": message, "type": "no_db_connection", "param": param, "code": code}}
+
+
 def _nested(status: int, message: str, param: str | None, code: str | None) -> Body:
     """What an upstream said, as text in the middle of a gateway's own message."""
     upstream = json.dumps(envelope(status, message, param, code))
@@ -118,11 +128,14 @@ class Refusal:
     envelope: Envelope | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def error(self) -> ContractError:
-        """What is raised behind the door, and answered at the door."""
-        return ContractError(
-            self.status, self.message, code=self.code, envelope=self.envelope, headers=self.headers
-        )
+    def error(self, name: str = "") -> ContractError:
+        """
+        What is raised behind the door, and answered at the door.
+
+        :param name: takes the place of `{}` in the words.
+        """
+        words = self.message.replace("{}", name)
+        return ContractError(self.status, words, code=self.code, envelope=self.envelope, headers=self.headers)
 
 
 # --- How jobs look ----------------------------------------------------------------------------------------
@@ -176,6 +189,10 @@ class Listing:
     """Whether it has pages, and says so; else it answers with everything, always."""
     needs: str | None = None
     """A query parameter without which there is no list."""
+    also_shows: frozenset[str] = frozenset()
+    """Fields of the contract that a video alone leaves out."""
+    model: Callable[[str], str] = str
+    """What it calls a model."""
 
 
 def _receipt(video: Body) -> Body:
@@ -232,7 +249,7 @@ class Profile:
     created: int = 200
     identity: Callable[[str], str] = "video_{}".format
     wraps_ids: bool = False
-    """Whether clients see wrapped ids, another one each time, and the true ones in the list."""
+    """Whether clients see wrapped ids, and shorter ones in the list than of a video alone."""
     words: Mapping[str, str] = field(default_factory=dict)
     """Its own words for the contract's four."""
     progress: Callable[[int], int | None] = _steady
@@ -256,7 +273,10 @@ class Profile:
     failed: Refusal = Refusal(404, NOT_READY)
     variants: bool = True
     """Whether there are any; without, all are the video."""
-    refused_variants: Mapping[str, int] = field(default_factory=dict)
+    variant_refusal: Refusal | None = None
+    """What it says to a variant by name that it does not have."""
+    named_variants: frozenset[str] = frozenset()
+    """The names it takes all the same."""
     container: str = "video"
     """What is rendered as the video: `video` for MP4, `avi`."""
     content_type: str | None = None
@@ -304,7 +324,7 @@ _ROWS = (
         error=_only_message,
         failed=Refusal(404, "Video not found.", envelope=_bare),
         variants=False,
-        refused_variants={"video": 404},
+        variant_refusal=Refusal(404, "Video variant {} not found"),
         list=Listing(bad_limit=422),
         deleted=_last_will,
     ),
@@ -358,7 +378,8 @@ _ROWS = (
         fixed={"expires_at": 253402300799},
         not_ready=Refusal(409, "The video is not completed.", headers={"retry-after": "2"}),
         failed=Refusal(409, "The video has failed."),
-        refused_variants={"thumbnail": 501, "spritesheet": 501},
+        variant_refusal=Refusal(501, "The variant '{}' is not supported."),
+        named_variants=frozenset({"video"}),
         container="avi",
         ranges=False,
         head=True,
@@ -367,7 +388,7 @@ _ROWS = (
         name="litellm",
         connection={"model": "emulated-1", "query": {"custom_llm_provider": "openai"}},
         absent=frozenset({"delete"}),
-        wrong_key=Refusal(400, "No connected db.", "400"),
+        wrong_key=Refusal(400, "No connected db.", "400", envelope=_keyless),
         needs=("model",),
         seconds_types=(str, int),
         trailing_slash=307,
@@ -380,7 +401,11 @@ _ROWS = (
         variants=False,
         content_type="video/mp4",
         ranges=False,
-        list=Listing(needs="custom_llm_provider"),
+        list=Listing(
+            needs="custom_llm_provider",
+            also_shows=frozenset({"prompt"}),
+            model="upstream-{}".format,
+        ),
     ),
     Profile(
         name="tensorrt-llm",

@@ -159,6 +159,8 @@ def thumbnail(served: Served) -> str:
         kind = sniff(served.file(served.completed, variant="thumbnail"))
     except errors.NotSupported as error:
         return named(error, "download of the thumbnail")
+    except errors.NotFound as error:
+        return f"NotFound {error.status_code}"
     assert kind is not None
     return OK if kind in IMAGES else f"{kind.name} instead"
 

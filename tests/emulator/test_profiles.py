@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from airflow_provider_videos.api.retry import Backoff
-from airflow_provider_videos.emulator import PROFILES, Emulator, ManualClock
+from airflow_provider_videos.emulator import PROFILES, Answer, Emulator, Fault, ManualClock
 from airflow_provider_videos.hooks.videos import VideosHook
 from tests.emulator.client_contract import OPERATIONS, UNSUPPORTED, Served
 from tests.emulator.videos_contract import connect
@@ -25,7 +25,7 @@ USUAL = {"early": "NotFound 404", "unknown": "NotFound 404"}
 EXPECTED = {
     "openai": USUAL,
     "vllm-omni": USUAL | DERIVED | NO_THUMBNAIL,
-    "sglang": USUAL | DERIVED | NO_THUMBNAIL,
+    "sglang": USUAL | DERIVED | {"thumbnail": "NotFound 404"},
     "fastvideo": USUAL | DERIVED | NO_THUMBNAIL,
     "aquiles": USUAL | DERIVED | NO_THUMBNAIL | {"early": "ServerFault 500", "second": "Busy 503"},
     "qvac": USUAL | DERIVED | {"early": "Busy 409", "download": "ok, AVI", "thumbnail": UNSUPPORTED},
@@ -150,15 +150,49 @@ def test_how_ids_look(dialect, pattern):
 
 
 @on("litellm")
-def test_a_gateway_s_ids_hold_everything_and_change(dialect):
-    first = buy(dialect)["id"]
-    assert {"+", "/", "="} <= set(first)
-    place = f"/videos/{quote(first, safe='')}"
-    second = dialect.get(place).json()["id"]
-    assert second != first
-    assert dialect.get(f"/videos/{quote(second, safe='')}").status_code == 200
+def test_a_gateway_s_ids_hold_everything_and_are_shorter_in_its_list(dialect):
+    bought = buy(dialect)["id"]
+    assert {"+", "/", "="} <= set(bought)
     (listed,) = dialect.get("/videos", params={"custom_llm_provider": "openai"}).json()["data"]
-    assert listed["id"] not in {first, second}
+    assert len(listed["id"]) < len(bought)
+    for identity in (bought, listed["id"]):
+        answer = dialect.get(f"/videos/{quote(identity, safe='')}")
+        assert (answer.status_code, answer.json()["id"]) == (200, bought)
+
+
+@on("litellm")
+def test_a_gateway_s_list_shows_prompts_and_its_upstream_s_models(dialect):
+    alone = buy(dialect)
+    (listed,) = dialect.get("/videos", params={"custom_llm_provider": "openai"}).json()["data"]
+    assert ("prompt" in alone, listed["prompt"]) == (False, "A boat")
+    assert (alone["model"], listed["model"]) == ("emulated-1", "upstream-emulated-1")
+
+
+@on("litellm")
+def test_a_gateway_without_a_database_refuses_a_wrong_key_as_bad(dialect):
+    answer = httpx.get(f"{dialect.emulator.base_url}/models", headers={"Authorization": "Bearer sk-wrong"})
+    assert answer.json()["error"] == {
+        "message": "No connected db.",
+        "type": "no_db_connection",
+        "param": None,
+        "code": "400",
+    }
+
+
+@on("litellm")
+def test_a_fault_meets_the_prompt_of_a_wrapped_id_too(dialect):
+    place = ended(dialect, "A boat at night")
+    dialect.emulator.inject(Fault(Answer(status=500), prompt="at night", operation="retrieve"))
+    assert dialect.get(place).status_code == 500
+
+
+@on("sglang")
+def test_a_variant_that_is_not_there_is_named(dialect):
+    place = f"{ended(dialect)}/content"
+    for variant in ("thumbnail", "spritesheet", "video", "anything"):
+        answer = dialect.get(place, params={"variant": variant})
+        assert answer.status_code == 404
+        assert answer.json() == {"detail": f"Video variant {variant} not found"}
 
 
 @pytest.mark.parametrize(
@@ -256,6 +290,7 @@ def test_content_that_is_not_there(dialect, early, failed):
         ("openai", "thumbnail", 200, b"RIFF"),
         ("vllm-omni", "thumbnail", 200, b"\0\0\0"),
         ("sglang", "video", 404, b""),
+        ("sglang", "thumbnail", 404, b""),
         ("qvac", "spritesheet", 501, b""),
         ("qvac", "video", 200, b"RIFF"),
         ("litellm", "thumbnail", 200, b"\0\0\0"),

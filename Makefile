@@ -85,11 +85,11 @@ fuzz: $(STAMP) ## Answer the client 10,000 times with anything (FUZZ_EXAMPLES: h
 test-gateway: $(STAMP) $(GATEWAY)/.installed ## Run every operation and a DAG through a LiteLLM proxy in an environment of its own
 	LITELLM=$(abspath $(GATEWAY))/bin/litellm $(PY) -m pytest -m gateway tests/gateway
 
-$(GATEWAY)/.installed: tests/gateway/constraints.txt
+$(GATEWAY)/.installed: tests/gateway/requirements.txt
 	@echo 'make: installing LiteLLM into $(GATEWAY), about a minute and 750 MB'
 	rm -rf $(GATEWAY)
 	$(PYTHON) -m venv $(GATEWAY)
-	$(GATEWAY)/bin/python -m pip install --quiet --constraint tests/gateway/constraints.txt 'litellm[proxy]'
+	$(GATEWAY)/bin/python -m pip install --quiet --no-deps --requirement tests/gateway/requirements.txt
 	@touch $@
 
 test-matrix: $(STAMP) ## Run the unit tests on the oldest and the newest Python, and on the newest pre-release of Airflow

@@ -1,4 +1,4 @@
-"""A foreign server: the LiteLLM proxy, in an environment and a process of its own, in front of emulators."""
+"""A foreign server: the LiteLLM proxy, in a process of its own, in front of emulators and hosted vendors."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from airflow_provider_videos.emulator import Emulator, ManualClock
+from tests.gateway.vendors import Vendors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +39,7 @@ class Gateway:
     base_url: str
     key: str
     upstreams: dict[str, Emulator]
+    vendors: Vendors
 
     def connection(self, model: str, **query: str) -> str:
         extra = {"model": model, **({"query": query} if query else {})}
@@ -52,28 +54,34 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     with (
         Emulator(clock=ManualClock(), api_key="the-upstream-s-key") as contract,
         Emulator(clock=ManualClock(), api_key="the-engine-s-key", profile="vllm-omni") as engine,
+        Vendors() as vendors,
     ):
         upstreams = {"contract": contract, "engine": engine}
         key = f"sk-{secrets.token_hex(24)}"
         # A job's id names its model and no more: two upstreams with the same one would be mixed up.
         models = {"contract": "openai/emulated-1", "engine": "hosted_vllm/emulated-1-pro"}
+        served = [
+            _model(name, models[name], emulator.base_url, emulator.api_key or "")
+            for name, emulator in upstreams.items()
+        ]
+        hosted = [
+            _model("veo", "gemini/veo-3.1", vendors.url, "the-vendor-s-key"),
+            _model("runway", "runwayml/gen4.5", f"{vendors.url}/v1", "the-vendor-s-key"),
+        ]
         config: dict[str, object] = {
-            "model_list": [
-                {
-                    "model_name": name,
-                    "litellm_params": {
-                        "model": models[name],
-                        "api_base": emulator.base_url,
-                        "api_key": emulator.api_key,
-                    },
-                }
-                for name, emulator in upstreams.items()
-            ],
+            "model_list": served + hosted,
             "general_settings": {"master_key": key},
             "router_settings": {"num_retries": 0},
         }
         with _litellm(folder, config, engine) as base_url:
-            yield Gateway(base_url, key, upstreams)
+            yield Gateway(base_url, key, upstreams, vendors)
+
+
+def _model(name: str, model: str, api_base: str, api_key: str) -> dict[str, object]:
+    return {
+        "model_name": name,
+        "litellm_params": {"model": model, "api_base": api_base, "api_key": api_key},
+    }
 
 
 @contextmanager

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from demo.rest import Run
     from tests.chaos.faults import Fault
 
-AT_ONCE = 6
+AT_ONCE = 8
 SETTLE_SECONDS = 180.0
 
 

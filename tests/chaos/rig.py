@@ -87,7 +87,7 @@ class Rig:
                 "PYTHONPATH": str(ROOT),
                 "CHAOS_OUTAGE": str(self.outage),
                 "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-                "AIRFLOW__CORE__PARALLELISM": "8",
+                "AIRFLOW__CORE__PARALLELISM": "12",
                 "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "120",
                 "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
                 "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "10",

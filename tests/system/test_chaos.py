@@ -14,7 +14,7 @@ from tests.chaos.report import row, totals
 
 pytestmark = pytest.mark.system
 
-SEED = 1
+SEED = 257
 FAULTS = 12
 OUTAGE_SECONDS = 10.0
 

@@ -24,7 +24,19 @@ import httpx
 
 from airflow_provider_videos import __version__
 from airflow_provider_videos.api import responses
-from airflow_provider_videos.api.containers import ENOUGH_TO_TELL, IMAGES, VIDEOS, Container, sniff
+from airflow_provider_videos.api.containers import (
+    AVI,
+    ENOUGH_TO_TELL,
+    JPEG,
+    MKV,
+    MOV,
+    MP4,
+    PNG,
+    WEBM,
+    WEBP,
+    Container,
+    sniff,
+)
 from airflow_provider_videos.api.errors import InvalidRequest
 from airflow_provider_videos.api.models import VideoDeleted
 from airflow_provider_videos.api.retry import Call
@@ -33,6 +45,10 @@ if TYPE_CHECKING:
     from airflow_provider_videos.api.models import Character, Video, VideoPage
 
 T = TypeVar("T")
+
+# What servers take; what they hand out may be more.
+_REFERENCES = frozenset({JPEG, PNG, WEBP})
+_SOURCES = frozenset({MP4, MOV, WEBM, MKV, AVI})  # QuickTime and Matroska are what MP4 and WebM come from
 
 RequestFormat = Literal["multipart", "json"]
 SecondsType = Literal["string", "integer"]
@@ -171,7 +187,7 @@ class Upload:
         :param content: the bytes, or a seekable binary file.
         :raises InvalidRequest: if it is none of these.
         """
-        return cls._of(filename, content, IMAGES, "a JPEG, PNG or WebP image")
+        return cls._of(filename, content, _REFERENCES, "a JPEG, PNG or WebP image")
 
     @classmethod
     def video(cls, filename: str, content: bytes | BinaryIO) -> Upload:
@@ -182,7 +198,7 @@ class Upload:
         :param content: the bytes, or a seekable binary file.
         :raises InvalidRequest: if it is none of these.
         """
-        return cls._of(filename, content, VIDEOS, "an MP4, WebM or AVI video")
+        return cls._of(filename, content, _SOURCES, "an MP4, WebM or AVI video")
 
     @classmethod
     def _of(

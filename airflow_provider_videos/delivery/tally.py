@@ -5,13 +5,40 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from airflow_provider_videos.api.containers import ENOUGH_TO_TELL, MP4, Container, sniff
+from airflow_provider_videos.api.containers import (
+    AVI,
+    AVIF,
+    HEIC,
+    HEIF,
+    JP2,
+    MKV,
+    MOV,
+    MP4,
+    WEBM,
+    WEBP,
+    sniff,
+)
 from airflow_provider_videos.delivery.boxes import Boxes
+from airflow_provider_videos.delivery.ebml import Elements
+from airflow_provider_videos.delivery.riff import Chunks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from airflow_provider_videos.api.client import Content
+    from airflow_provider_videos.api.containers import Container
+    from airflow_provider_videos.delivery.walker import Walker
+
+_FIRST_BYTES = 64
+"""Enough to tell how to walk through a file."""
+
+_WALKERS: dict[Container, Callable[[], Walker]] = {
+    **dict.fromkeys((MP4, MOV), Boxes),
+    **dict.fromkeys((AVIF, HEIC, HEIF), lambda: Boxes(frozenset({b"meta", b"moov"}), needs_data=False)),
+    JP2: lambda: Boxes(frozenset({b"jp2c"}), needs_data=False),
+    **dict.fromkeys((AVI, WEBP), Chunks),
+    **dict.fromkeys((WEBM, MKV), Elements),
+}
 
 
 class Tally:
@@ -22,14 +49,9 @@ class Tally:
         self.sha256 = hashlib.sha256()
         self.total: int | None = None
         self._head = b""
-        self._boxes = Boxes()
+        self._walker: Walker | None = None
         self._promised = self.sha256
         self._digest = ""
-
-    @property
-    def container(self) -> Container | None:
-        """The file's format, once its first bytes have come."""
-        return sniff(self._head)
 
     def expect(self, content: Content[Iterator[bytes]]) -> None:
         """
@@ -54,9 +76,11 @@ class Tally:
         self.sha256.update(chunk)
         if self._promised is not self.sha256:
             self._promised.update(chunk)
-        if len(self._head) < ENOUGH_TO_TELL:
-            self._head += chunk[: ENOUGH_TO_TELL - len(self._head)]
-        self._boxes.feed(chunk)
+        if len(self._head) < _FIRST_BYTES:
+            self._head += chunk
+            self._walker = _walker_of(self._head) if len(self._head) >= _FIRST_BYTES else None
+        elif self._walker:
+            self._walker.feed(chunk)
 
     def missing(self) -> str | None:
         """Say what is missing, if no more bytes come; some of it may still be had."""
@@ -68,8 +92,9 @@ class Tally:
         """Say what no further bytes can mend."""
         if self.total is not None and self.size > self.total:
             return f"{self.total} bytes were promised and more came"
-        damage = self._boxes.damage if self.container is MP4 else None
-        return damage and f"the MP4 is damaged: {damage}"
+        if not self._walker or not self._walker.damage or self.total is not None:
+            return None
+        return f"the {self._format_name()} is damaged: {self._walker.damage}"
 
     def flaw(self) -> str | None:
         """Say what is wrong with all that came."""
@@ -78,5 +103,22 @@ class Tally:
         return self._cut_short()
 
     def _cut_short(self) -> str | None:
-        missing = self._boxes.missing() if self.container is MP4 else None
-        return missing and f"the MP4 of {self.size} bytes is not whole: {missing}"
+        walker = self._walker or _walker_of(self._head)
+        if not walker:
+            return None
+        missing = walker.missing() if self.total is None else walker.flaw()
+        return missing and f"the {self._format_name()} of {self.size} bytes is not whole: {missing}"
+
+    def _format_name(self) -> str:
+        container = sniff(self._head)
+        return container.name if container else "file"
+
+
+def _walker_of(head: bytes) -> Walker | None:
+    """Walk through a file's first bytes; return None if it has a format in which there is no way to."""
+    container = sniff(head)
+    if container not in _WALKERS:
+        return None
+    walker = _WALKERS[container]()
+    walker.feed(head)
+    return walker

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -23,6 +24,45 @@ def film(size: int, seed: int = 0) -> bytes:
     """An MP4 of a length, at least 36 bytes, its picture data at random."""
     noise = random.Random(f"{seed}/{size}").randbytes(size - len(FTYP) - 16)
     return FTYP + box(b"mdat", noise) + box(b"moov", b"")
+
+
+def noise(size: int, seed: int) -> bytes:
+    return random.Random(f"{seed}/{size}").randbytes(size)
+
+
+def mov(size: int, seed: int = 0) -> bytes:
+    """A QuickTime film as it was before there were brands, at least 36 bytes: data first, then the index."""
+    return box(b"wide", b"") + box(b"mdat", noise(size - 24, seed)) + box(b"moov", b"")
+
+
+def fragmented(size: int, seed: int = 0) -> bytes:
+    """An MP4 in three fragments, at least 76 bytes."""
+    data = noise(size - len(FTYP) - 56, seed)
+    cuts = [0, len(data) // 3, len(data) // 2, len(data)]
+    pieces = [data[begin:end] for begin, end in itertools.pairwise(cuts)]
+    return FTYP + box(b"moov", b"") + b"".join(box(b"moof", b"") + box(b"mdat", piece) for piece in pieces)
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return kind + len(body).to_bytes(4, "little") + body
+
+
+def avi(size: int, seed: int = 0) -> bytes:
+    """An AVI of two RIFF chunks, as OpenDML has it, at least 36 bytes."""
+    data = noise(size - 24, seed)
+    middle = len(data) // 2
+    return chunk(b"RIFF", b"AVI " + data[:middle]) + chunk(b"RIFF", b"AVIX" + data[middle:])
+
+
+def element(kind: bytes, body: bytes, *, has_size: bool = True) -> bytes:
+    size = len(body) if has_size else (1 << 56) - 1
+    return kind + (size | 1 << 56).to_bytes(8, "big") + body
+
+
+def webm(size: int, seed: int = 0) -> bytes:
+    """A WebM that knows how long it is, at least 35 bytes."""
+    head = element(b"\x1a\x45\xdf\xa3", b"\x42\x82\x84webm")
+    return head + element(b"\x18\x53\x80\x67", noise(size - len(head) - 12, seed))
 
 
 def served(data: bytes, content_type: str = "video/mp4") -> Bytes:

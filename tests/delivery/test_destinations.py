@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from airflow_provider_videos.api.containers import AVI, JPEG, MP4, PNG, WEBM, WEBP, sniff
+from airflow_provider_videos.api.containers import AVI, GIF, JPEG, MP4, PNG, WEBM, WEBP, sniff
 from airflow_provider_videos.api.errors import DeliveryError, InvalidRequest
 from airflow_provider_videos.delivery.destinations import Destination
 from tests.delivery.films import film, served
@@ -22,7 +22,7 @@ from tests.delivery.films import film, served
         (b"\xff\xd8\xff\xe0\0\x10JFIF", JPEG),
         (b"\x89PNG\r\n\x1a\n", PNG),
         (b"RIFF\x10\0\0\0WAVEfmt ", None),
-        (b"GIF89a", None),
+        (b"GIF89a", GIF),
         (b"", None),
     ],
 )

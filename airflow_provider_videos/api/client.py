@@ -18,7 +18,7 @@ from airflow_provider_videos.api.errors import InvalidRequest, TransportError
 from airflow_provider_videos.api.exchange import Cursor, Failure, Pause, Reply, Send, Step, exchange
 from airflow_provider_videos.api.lanes import Lanes
 from airflow_provider_videos.api.responses import quoted
-from airflow_provider_videos.api.retry import Backoff
+from airflow_provider_videos.api.retry import Backoff, parse_retry_after
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
@@ -46,6 +46,8 @@ class Content(Generic[Chunks]):
     :param total: how long the whole file is, where the server said so.
     :param etag: what tells the file from any other, where the server has such a thing.
     :param digest: the algorithm and the hexadecimal digest of the whole file, where the server sent one.
+    :param status_code: the HTTP status, which is a success; not every one of them comes with a file.
+    :param retry_after: the seconds the server asked to wait.
     """
 
     content_type: str | None
@@ -55,6 +57,8 @@ class Content(Generic[Chunks]):
     total: int | None = None
     etag: str | None = None
     digest: tuple[str, str] | None = None
+    status_code: int = 200
+    retry_after: float | None = None
 
 
 def _content(response: httpx.Response, chunks: Chunks) -> Content[Chunks]:
@@ -71,6 +75,8 @@ def _content(response: httpx.Response, chunks: Chunks) -> Content[Chunks]:
         total=total,
         etag=None if encoded else responses.read_etag(headers),
         digest=None if encoded or response.status_code == 206 else responses.read_digest(headers),
+        status_code=response.status_code,
+        retry_after=parse_retry_after(headers, time.time()),
     )
 
 

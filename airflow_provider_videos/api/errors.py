@@ -23,6 +23,7 @@ What can go wrong, drawn as a tree whose branches are what a caller can do about
     ├── VideoLost           the server no longer knows the job
     └── DeliveryError       what came is not the whole file, or could not be written
         ├── Expired         the server no longer hands the file out
+        ├── NotReady        the server said with a success that there is no file: it may come
         └── NoSuchVariant   the server does not have this file of the video
 
 Every error is plain data, so it pickles whole. None holds a key, a prompt or a signed URL.
@@ -175,6 +176,32 @@ class DeliveryError(VideosError):
 
 class Expired(DeliveryError):
     """The server no longer hands the file out."""
+
+
+class NotReady(DeliveryError):
+    """
+    The server answered with a success and no file.
+
+    :param message: what it sent instead.
+    :param video_id: the video's id.
+    :param status_code: the HTTP status.
+    :param retry_after: the seconds the server asked to wait.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        video_id: str | None = None,
+        status_code: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, video_id=video_id)
+        self.status_code = status_code
+        self.retry_after = retry_after
+
+    def _facts(self) -> list[tuple[str, object]]:
+        return [*super()._facts(), ("HTTP", self.status_code), ("retry after seconds", self.retry_after)]
 
 
 class NoSuchVariant(DeliveryError):

@@ -7,22 +7,23 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from airflow_provider_videos.api.containers import BY_CONTENT_TYPE, ENOUGH_TO_TELL, Container, sniff
+from airflow_provider_videos.api.containers import Container, bytes_to_tell, sniff, unnamed_image
 from airflow_provider_videos.api.errors import (
     AnswerError,
     DeliveryError,
     Expired,
     NoSuchVariant,
+    NotReady,
     TransportError,
     VideoFailed,
 )
 from airflow_provider_videos.api.requests import DEFAULT_VARIANT
-from airflow_provider_videos.api.responses import problem_of, quoted, words_of
+from airflow_provider_videos.api.responses import problem_of
 from airflow_provider_videos.delivery.destinations import discard
 from airflow_provider_videos.delivery.patience import PATIENT, Clock, Patience
 from airflow_provider_videos.delivery.progress import Progress
 from airflow_provider_videos.delivery.sinks import Description
-from airflow_provider_videos.delivery.source import StartOver, Stream
+from airflow_provider_videos.delivery.source import StartOver, Stream, first_bytes, no_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +38,9 @@ if TYPE_CHECKING:
     from airflow_provider_videos.delivery.sinks import Sink, Standing
 
 _ENOUGH_TO_QUOTE = 4096
+_LONGEST_HEAD = 1024 * 1024
 _NO_SUCH_VARIANT = {400, 404, 405, 422, 501}
+_ACCEPTED = 202
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +123,7 @@ class Courier:
         if known is None or order.if_exists == "overwrite":
             return None
         receipt = Receipt(**{name: known[name] for name in known if name != "version"})
-        container = BY_CONTENT_TYPE[receipt.content_type]
+        container = Container.of(receipt.content_type)
         target = order.target(container)
         if (receipt.video_id, receipt.uri) != (order.video_id, target.uri):
             return None
@@ -148,6 +151,10 @@ class Courier:
                 if order.variant == DEFAULT_VARIANT or error.status_code not in _NO_SUCH_VARIANT:
                     raise
                 raise NoSuchVariant(f"the server has no {order.variant}: {error}") from error
+            except NotReady as error:
+                if order.variant == DEFAULT_VARIANT:
+                    raise
+                raise NoSuchVariant(f"the server has no {order.variant}: {error}") from error
 
     def _bring(self, order: Order, patience: Patience) -> Receipt:
         stream = Stream(
@@ -159,8 +166,12 @@ class Courier:
             lambda error: self._check(order, error),
         )
         with closing(stream.chunks()) as chunks:
-            head = _read(chunks, ENOUGH_TO_TELL)
-            container = sniff(head) or _no_video(order, head, chunks, stream.content_type)
+            head = _head(chunks)
+            container = (
+                sniff(head)
+                or unnamed_image(stream.content_type, head)
+                or _no_video(order, head, chunks, stream.content_type)
+            )
             order.check_format(container)
             order.check_size(stream.tally.total)
             target = order.target(container)
@@ -193,6 +204,7 @@ class Courier:
             sink.write(head)
             for chunk in chunks:
                 sink.write(chunk)
+                order.check_growth(tally.size)
                 progress.at(tally.size, tally.total)
             order.check_size(tally.size)
             sink.commit()
@@ -208,9 +220,9 @@ class Courier:
         )
         return target.sink(description, self._stores, self._record.leave)
 
-    def _check(self, order: Order, error: AnswerError) -> None:
+    def _check(self, order: Order, error: AnswerError | NotReady) -> None:
         """Raise where waiting is no use: the server said that it does not hand the file out now."""
-        if self._has_delivered and error.status_code in _NO_SUCH_VARIANT:
+        if self._has_delivered and _means_absent(error):
             raise error  # the video is ready, so what the server does not have it will not get
         try:
             self._video = self._client.retrieve(order.video_id)
@@ -258,19 +270,23 @@ def _receipt(
     )
 
 
+def _means_absent(error: AnswerError | NotReady) -> bool:
+    if isinstance(error, NotReady):
+        return error.status_code != _ACCEPTED
+    return error.status_code in _NO_SUCH_VARIANT
+
+
 def _no_video(order: Order, head: bytes, chunks: Iterator[bytes], kind: str | None) -> Container:
-    head += _read(chunks, _ENOUGH_TO_QUOTE)
-    raise DeliveryError(
-        f"the server did not send a video or an image but {quoted(kind or 'no content type')}: "
-        f"{words_of(head)!r}",
-        video_id=order.video_id,
-    )
+    head += first_bytes(chunks, _ENOUGH_TO_QUOTE)
+    raise DeliveryError(no_file(head, kind), video_id=order.video_id)
 
 
-def _read(chunks: Iterator[bytes], enough: int) -> bytes:
+def _head(chunks: Iterator[bytes]) -> bytes:
+    """Read as much of a file as tells its format, within reason."""
     head = b""
-    for chunk in chunks:
-        head += chunk
-        if len(head) >= enough:
+    while len(head) < (enough := min(bytes_to_tell(head), _LONGEST_HEAD)):
+        more = first_bytes(chunks, enough - len(head))
+        if not more:
             break
+        head += more
     return head

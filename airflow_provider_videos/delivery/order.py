@@ -7,20 +7,20 @@ from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
-from airflow_provider_videos.api.containers import IMAGES, VIDEOS, Container
 from airflow_provider_videos.api.errors import DeliveryError, NoSuchVariant
 from airflow_provider_videos.api.requests import DEFAULT_VARIANT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from airflow_provider_videos.api.containers import Container
     from airflow_provider_videos.api.models import Video
     from airflow_provider_videos.delivery.destinations import Destination
     from airflow_provider_videos.delivery.sinks import Standing
 
 IfExists = Literal["skip", "overwrite", "fail"]
 
-_KINDS = {DEFAULT_VARIANT: VIDEOS, "thumbnail": IMAGES, "spritesheet": IMAGES}
+_FAMILIES = {DEFAULT_VARIANT: "video/", "thumbnail": "image/", "spritesheet": "image/"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,7 @@ class Order:
     :param if_exists: what becomes of a file that stands there. ``skip`` lets it stand if it is surely the one
         that is wanted, and replaces it otherwise.
     :param min_bytes: fewer are an error.
+    :param max_bytes: more are an error.
     :param expected_content_type: what its format must be, such as ``video/mp4`` or ``video/*``.
     :param one_of_several: whether the video's other files go to the same folder.
     """
@@ -43,6 +44,7 @@ class Order:
     variant: str = DEFAULT_VARIANT
     if_exists: IfExists = "skip"
     min_bytes: int = 0
+    max_bytes: int | None = None
     expected_content_type: str | None = None
     one_of_several: bool = False
 
@@ -69,7 +71,7 @@ class Order:
         :raises NoSuchVariant: if the server sends something else for a variant that it does not have.
         :raises DeliveryError: if it is not of the expected content type.
         """
-        if container not in _KINDS.get(self.variant, {container}):
+        if not container.content_type.startswith(_FAMILIES.get(self.variant, "")):
             raise NoSuchVariant(
                 f"the server sent {container.name} where the {self.variant} was asked for",
                 video_id=self.video_id,
@@ -82,14 +84,28 @@ class Order:
 
     def check_size(self, size: int | None) -> None:
         """
-        See that a file is not too short.
+        See that a file is neither too short nor too long.
 
         :param size: its length, where it is known.
         :raises DeliveryError: if it is.
         """
+        self.check_growth(size or 0)
         if size is not None and size < self.min_bytes:
             raise DeliveryError(
                 f"at least {self.min_bytes} bytes were expected and there are {size}", video_id=self.video_id
+            )
+
+    def check_growth(self, size: int) -> None:
+        """
+        See that a file which may still grow is not too long.
+
+        :param size: how much of it has come.
+        :raises DeliveryError: if it is.
+        """
+        if self.max_bytes is not None and size > self.max_bytes:
+            raise DeliveryError(
+                f"at most {self.max_bytes} bytes were expected and there are {size} or more",
+                video_id=self.video_id,
             )
 
     def is_met_by(self, standing: Standing, size: int | None, labels: Mapping[str, str]) -> bool:

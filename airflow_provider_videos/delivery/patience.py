@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from airflow_provider_videos.api.errors import AnswerError, VideosError
+from airflow_provider_videos.api.errors import AnswerError, NotReady, VideosError
 from airflow_provider_videos.api.retry import Backoff
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Patience:
         :raises VideosError: the trouble itself, once there were too many.
         """
         self._troubles += 1
-        retry_after = trouble.retry_after if isinstance(trouble, AnswerError) else None
+        retry_after = trouble.retry_after if isinstance(trouble, AnswerError | NotReady) else None
         elapsed = self._clock.monotonic() - self._since
         chance = random.random()  # noqa: S311 - jitter is no secret
         pause = self._backoff.wait(self._troubles, elapsed, retry_after, chance)

@@ -10,13 +10,16 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from airflow_provider_videos.api.client import Content
+from airflow_provider_videos.api.containers import is_text, sniff
 from airflow_provider_videos.api.errors import (
     AnswerError,
     Busy,
     DeliveryError,
+    NotReady,
     ServerFault,
     TransportError,
 )
+from airflow_provider_videos.api.responses import quoted, words_of
 from airflow_provider_videos.delivery.tally import Tally
 
 if TYPE_CHECKING:
@@ -28,6 +31,9 @@ Open = Callable[[int, str | None], AbstractContextManager[Body]]
 
 _NOT_READY = {400, 404, 409, 425}
 _NOTHING_THERE = 416
+_NO_FILE_YET = {202, 204, 205}
+_ENOUGH_TO_TELL_TEXT = 512
+_ENOUGH_TO_QUOTE = 4096
 
 
 class StartOver(Exception):  # noqa: N818 - it is named after what has to be done
@@ -58,7 +64,11 @@ class Stream:
     """
 
     def __init__(
-        self, video_id: str, open_at: Open, patience: Patience, check: Callable[[AnswerError], None]
+        self,
+        video_id: str,
+        open_at: Open,
+        patience: Patience,
+        check: Callable[[AnswerError | NotReady], None],
     ) -> None:
         self.tally = Tally()
         self.content_type: str | None = None
@@ -117,16 +127,34 @@ class Stream:
             body: Body | None = None
             while body is None:
                 try:
-                    body = stack.enter_context(self._open_at(offset, self._etag))
-                except AnswerError as error:
+                    with ExitStack() as attempt:
+                        body = self._begun(attempt.enter_context(self._open_at(offset, self._etag)))
+                        stack.push(attempt.pop_all())
+                except (AnswerError, NotReady) as error:
                     self._wait_until_ready(error)
             yield body
 
-    def _wait_until_ready(self, error: AnswerError) -> None:
+    def _begun(self, body: Body) -> Body:
+        """Read the first bytes of an answer: a success does not mean that there is a file."""
+        if body.start != 0:
+            return body
+        head, chunks = _peeked(iter(body.chunks), _ENOUGH_TO_TELL_TEXT)
+        if _says_not_yet(body, head):
+            head += first_bytes(chunks, _ENOUGH_TO_QUOTE)
+            raise NotReady(
+                no_file(head, body.content_type),
+                video_id=self._video_id,
+                status_code=body.status_code,
+                retry_after=body.retry_after,
+            )
+        return replace(body, chunks=chain([head] if head else [], chunks))
+
+    def _wait_until_ready(self, error: AnswerError | NotReady) -> None:
         if error.status_code == _NOTHING_THERE and self.tally.size:
             missing = self.tally.missing() or "its end is missing"
             raise self._start_over(f"the server has nothing behind what came: {missing}")
-        if not isinstance(error, Busy | ServerFault) and error.status_code not in _NOT_READY:
+        may_come = isinstance(error, Busy | ServerFault | NotReady) or error.status_code in _NOT_READY
+        if not may_come:
             raise error
         self._check(error)
         self._patience.bear(error)
@@ -159,3 +187,55 @@ class Stream:
 
     def _broken_off(self, why: str) -> TransportError:
         return TransportError(f"download: {why}", video_id=self._video_id)
+
+
+def first_bytes(chunks: Iterator[bytes], enough: int) -> bytes:
+    """
+    Read a body's next bytes.
+
+    :param chunks: the body.
+    :param enough: how many bytes will do; there may be more, or fewer where it ends.
+    """
+    read: list[bytes] = []
+    while sum(map(len, read)) < enough and (chunk := next(chunks, None)) is not None:
+        read.append(chunk)
+    return b"".join(read)
+
+
+def no_file(head: bytes, content_type: str | None) -> str:
+    """
+    Describe what came instead of a file.
+
+    :param head: its first bytes.
+    :param content_type: what the server calls it.
+    """
+    kind = quoted(content_type or "no content type")
+    came = f"{kind}: {words_of(head)!r}" if head else f"{kind}: an empty body"
+    return f"the server did not send a video or an image but {came}"
+
+
+def _peeked(chunks: Iterator[bytes], enough: int) -> tuple[bytes, Iterator[bytes]]:
+    """Read a body's first bytes; return them and the rest, which breaks off where the first bytes did."""
+    read: list[bytes] = []
+    try:
+        while sum(map(len, read)) < enough:
+            read.append(next(chunks))
+    except StopIteration:
+        pass
+    except TransportError as error:
+        chunks = _broken(error)
+    return b"".join(read), chunks
+
+
+def _broken(error: TransportError) -> Iterator[bytes]:
+    yield b""
+    raise error
+
+
+def _says_not_yet(body: Body, head: bytes) -> bool:
+    """Say whether a success stands for "not yet": it is empty, JSON or other words where a file should be."""
+    if sniff(head):
+        return False
+    # A page is a proxy's, or a login: waiting does not change it.
+    is_page = head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<")
+    return body.status_code in _NO_FILE_YET or (is_text(head) and not is_page)

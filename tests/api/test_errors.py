@@ -6,7 +6,7 @@ import pickle
 import pytest
 
 from airflow_provider_videos.api import errors
-from airflow_provider_videos.api.errors import AnswerError, VideoFailed, VideosError
+from airflow_provider_videos.api.errors import AnswerError, NotReady, VideoFailed, VideosError
 
 
 def tree(root: type[VideosError]) -> list[type[VideosError]]:
@@ -18,6 +18,8 @@ def example(kind: type[VideosError]) -> VideosError:
         return kind("no", video_id="v1", status_code=418, code="teapot", request_id="req_1", retry_after=2.5)
     if issubclass(kind, VideoFailed):
         return kind("no", video_id="v1", code="moderation_blocked")
+    if issubclass(kind, NotReady):
+        return kind("no", video_id="v1", status_code=202, retry_after=2.5)
     return kind("no", video_id="v1")
 
 
@@ -42,3 +44,7 @@ def test_the_tree_in_the_docstring_is_the_tree():
 def test_an_error_says_what_the_on_call_needs():
     text = str(example(errors.Busy))
     assert text == "no (video v1, HTTP 418, code teapot, request req_1, retry after seconds 2.5)"
+
+
+def test_a_success_without_a_file_says_which_it_was():
+    assert str(example(NotReady)) == "no (video v1, HTTP 202, retry after seconds 2.5)"

@@ -14,6 +14,7 @@ from airflow_provider_videos.api.errors import (
     Expired,
     NoSuchVariant,
     NotFound,
+    NotReady,
     TransportError,
     Unauthorized,
     VideoFailed,
@@ -22,7 +23,7 @@ from airflow_provider_videos.api.errors import (
 from airflow_provider_videos.delivery.s3 import S3Object
 from airflow_provider_videos.emulator import Answer, Corrupt, Cut, Drop, Expires, Failed, Fault, Stall
 from tests.delivery.conftest import Waits
-from tests.delivery.films import FTYP, MIB, box, film, served
+from tests.delivery.films import FTYP, MIB, avi, box, film, fragmented, mov, served, webm
 
 
 def _names(hidden: set[bytes]) -> str:
@@ -69,6 +70,65 @@ class TestWhole:
             deliver(f"{place.uri}film.mp4")
         assert place.files() == {"film.mp4": b"old"}
 
+    @pytest.mark.parametrize(
+        ("data", "extension"),
+        [
+            (mov(5000), "mov"),
+            (FTYP.replace(b"isom", b"qt  ") + box(b"wide", b"") + film(5000)[20:], "mov"),
+            (box(b"free", bytes(16)) + film(5000), "mp4"),
+            (box(b"free", bytes(200_000)) + FTYP.replace(b"isom", b"qt  ") + film(5000)[20:], "mov"),
+            (box(b"skip", b"") + box(b"uuid", bytes(16)) + film(5000), "mp4"),
+            (FTYP.replace(b"isom", b"M4V ") + film(5000)[20:], "mp4"),
+            (box(b"styp", b"msdh\0\0\0\0") + box(b"moof", b"") + box(b"mdat", bytes(5000)), "mp4"),
+            (fragmented(5000), "mp4"),
+            (film(5000) + b"\0", "mp4"),
+            (film(5000) + bytes(8), "mp4"),
+            (film(5000) + b"TAG" + b"a song" * 20, "mp4"),
+            (film(5000) + b"\xff\xd8\xff\xe0 and a preview", "mp4"),
+            (FTYP + box(b"moov", b"") + b"\0\0\0\0mdat" + bytes(5000), "mp4"),
+            (avi(5000), "avi"),
+            (avi(5000)[:-9], "avi"),
+            (webm(5000), "webm"),
+            (webm(5000) + b"and more", "webm"),
+        ],
+    )
+    def test_a_file_whose_length_is_met_is_whole(self, server, deliver, tmp_path, data, extension):
+        server.emulator.serve(served(data, "application/octet-stream"))
+        receipt = deliver(f"{tmp_path}/film.{{ext}}")
+        assert [path.name for path in tmp_path.iterdir()] == [f"film.{extension}"]
+        assert (tmp_path / f"film.{extension}").read_bytes() == data
+        assert receipt.size_bytes == len(data)
+
+    @pytest.mark.parametrize("make", [film, mov, fragmented, avi, webm])
+    def test_a_file_without_a_length_is_whole_by_its_own(self, server, deliver, tmp_path, make):
+        server.traits.hides = {b"content-length"}
+        data = make(100_000)
+        server.emulator.serve(served(data))
+        deliver(f"{tmp_path}/whole.mp4")
+        for cut in (1, 9, 30_000):
+            server.emulator.serve(served(data[:-cut]))
+            with pytest.raises((DeliveryError, TransportError), match="is not whole: "):
+                deliver(f"{tmp_path}/cut.mp4")
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"whole.mp4": data}
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            FTYP + box(b"moov", b"") + b"\0\0\0\0mdat" + bytes(5000),
+            FTYP + box(b"moov", b""),
+            fragmented(5000) + box(b"moof", b""),
+            film(5000) + b"<html>502 Bad Gateway</html>",
+            b"RIFF\xff\xff\xff\xffAVI " + bytes(5000),
+        ],
+    )
+    def test_what_nobody_can_tell_without_a_length_is_not_delivered(self, server, deliver, tmp_path, data):
+        server.emulator.serve(served(data))
+        deliver(f"{tmp_path}/with.mp4")
+        server.traits.hides = {b"content-length"}
+        with pytest.raises((DeliveryError, TransportError), match="is not whole: "):
+            deliver(f"{tmp_path}/without.mp4")
+        assert [path.name for path in tmp_path.iterdir()] == ["with.mp4"]
+
     @pytest.mark.parametrize("body", [b"", b"{}", b"<html>gone</html>", bytes(5000)])
     def test_what_is_no_video_is_not_delivered(self, server, deliver, place, body):
         server.emulator.serve(served(body))
@@ -87,6 +147,8 @@ class TestWhole:
         ("options", "message"),
         [
             ({"min_bytes": 1001}, "at least 1001 bytes were expected and there are 1000"),
+            ({"max_bytes": 999}, "at most 999 bytes were expected and there are 1000 or more"),
+            ({"max_bytes": 0}, "at most 0 bytes were expected"),
             ({"expected_content_type": "video/webm"}, "video/webm was expected and video/mp4 came"),
             ({"expected_content_type": "image/*"}, r"image/\* was expected and video/mp4 came"),
         ],
@@ -100,8 +162,16 @@ class TestWhole:
         with pytest.raises(DeliveryError, match=message):
             deliver(place.uri, **options)
         assert place.files() == {}
-        deliver(place.uri, min_bytes=1000, expected_content_type="video/*")
+        deliver(place.uri, min_bytes=1000, max_bytes=1000, expected_content_type="video/*")
         assert len(place.files()) == 1
+
+    def test_a_file_that_grows_too_long_is_not_read_to_its_end(self, server, deliver, tmp_path):
+        server.traits.hides = {b"content-length"}
+        server.emulator.serve_bytes(1000 * MIB)
+        with pytest.raises(DeliveryError, match=f"at most {MIB} bytes were expected"):
+            deliver(f"{tmp_path}/", max_bytes=MIB)
+        assert list(tmp_path.iterdir()) == []
+        assert server.emulator.record.bytes_sent < 100 * MIB
 
 
 class TestInterruptions:
@@ -235,6 +305,82 @@ class TestPatience:
     def film(self, server):
         server.emulator.serve(served(film(1000)))
 
+    NOT_YET = (
+        {"status": 202, "body": {"error": {"message": "Video is not ready yet"}}},
+        {"status": 202, "body": "<html>in a moment</html>"},
+        {"status": 204, "body": ""},
+        {"status": 200, "body": ""},
+        {"status": 200, "body": {"error": {"message": "Video is not ready yet"}}},
+        {"status": 200, "body": {"id": "v", "status": "processing", "prompt": "A secret boat"}},
+        {"status": 200, "body": [{"detail": "later"}]},
+        {"status": 200, "body": "\n\ufeff null"},
+        {"status": 200, "body": "Video is not ready yet"},
+        {"status": 201, "body": {"padding": "x" * 100_000}},
+    )
+
+    @pytest.mark.parametrize("answer", NOT_YET, ids=str)
+    def test_a_success_without_a_file_is_asked_for_again(self, server, deliver, place, answer):
+        server.emulator.inject(content(Answer(**answer), times=4))
+        clock = Waits()
+        deliver(place.uri, clock=clock)
+        assert len(clock.waited) == 4
+        assert list(place.files()) == [f"{server.video_id}.mp4"]
+
+    @pytest.mark.parametrize("answer", NOT_YET, ids=str)
+    def test_a_success_that_stays_without_a_file_is_an_error_that_quotes_it(
+        self, server, deliver, place, answer
+    ):
+        server.emulator.inject(content(Answer(**answer), times=None))
+        with pytest.raises(NotReady, match="the server did not send a video or an image") as caught:
+            deliver(place.uri, clock=Waits())
+        assert server.downloads == 8
+        assert caught.value.status_code == answer["status"]
+        assert ("not ready yet" in str(caught.value)) is ("not ready yet" in str(answer["body"]))
+        assert "secret" not in str(caught.value)
+        assert place.files() == {}
+
+    def test_a_success_that_says_when_is_obeyed(self, server, deliver, tmp_path):
+        server.emulator.inject(content(Answer(status=202, headers={"Retry-After": "100"}), times=2))
+        clock = Waits()
+        deliver(f"{tmp_path}/", clock=clock)
+        assert all(100 <= seconds < 110 for seconds in clock.waited)
+
+    def test_a_success_without_a_file_between_two_parts_costs_nothing(self, server, deliver, place):
+        data = film(3 * MIB)
+        server.emulator.serve(served(data))
+        server.traits.hides = {b"etag"}
+        server.emulator.inject(
+            content(Cut(after_bytes=MIB)),
+            *(content(Answer(**answer), nth=2 + number) for number, answer in enumerate(self.NOT_YET[:5])),
+        )
+        deliver(f"{place.uri}film.mp4")
+        assert place.files() == {"film.mp4": data}
+
+    def test_a_video_that_failed_is_not_waited_for_whatever_its_content_answers(
+        self, server, deliver, tmp_path
+    ):
+        server.video_id = server.client.create("A boat [moderate]").id
+        server.emulator.clock.advance(60)
+        server.emulator.inject(content(Answer(status=202), times=None))
+        with pytest.raises(VideoFailed):
+            deliver(f"{tmp_path}/")
+        assert server.downloads == 1
+
+    def test_a_page_is_not_waited_for(self, server, deliver, tmp_path):
+        server.emulator.inject(content(Answer(status=200, body="<html>Log in</html>"), times=None))
+        with pytest.raises(DeliveryError, match="Log in"):
+            deliver(f"{tmp_path}/")
+        assert server.downloads == 1
+
+    @pytest.mark.parametrize("status", [200, 204])
+    def test_a_thumbnail_that_does_not_come_is_one_the_server_does_not_have(
+        self, server, deliver, tmp_path, status
+    ):
+        server.emulator.inject(content(Answer(status=status, body=""), times=None))
+        with pytest.raises(NoSuchVariant, match=r"the server has no thumbnail: .* an empty body"):
+            deliver(f"{tmp_path}/", variant="thumbnail")
+        assert list(tmp_path.iterdir()) == []
+
     def test_a_server_that_says_when_is_obeyed(self, server, deliver, tmp_path):
         server.emulator.inject(content(Answer(status=425, headers={"Retry-After": "100"}), times=2))
         clock = Waits()
@@ -359,6 +505,36 @@ class TestVariants:
             deliver(f"{tmp_path}/", variant=variant, one_of_several=True)
         names = {".mp4", ".thumbnail.webp", ".spritesheet.jpg"}
         assert {path.name for path in tmp_path.iterdir()} == {server.video_id + name for name in names}
+
+    @pytest.mark.parametrize(
+        ("data", "content_type", "extension", "kind"),
+        [
+            (b"GIF89a\1\0\1\0", "image/gif", "gif", "image/gif"),
+            (b"\0\0\0\x18ftypavif" + bytes(12) + box(b"meta", b""), "image/webp", "avif", "image/avif"),
+            (b"qoif\0\0\1", "image/qoi", "qoi", "image/qoi"),
+            (b"\0\0\2\0" * 5, "image/x-tga; a=b", "tga", "image/x-tga"),
+        ],
+    )
+    @pytest.mark.parametrize("hides", [set(), {b"content-length"}], ids=str)
+    def test_an_image_of_any_type_is_delivered_as_what_it_is(
+        self, server, deliver, tmp_path, data, content_type, extension, kind, hides
+    ):
+        server.traits.hides = hides
+        server.emulator.serve(served(data, content_type))
+        for _ in range(2):
+            receipt = deliver(f"{tmp_path}/", variant="thumbnail")
+            assert receipt.content_type == kind
+        assert [path.name for path in tmp_path.iterdir()] == [f"{server.video_id}.{extension}"]
+        assert server.downloads == 1
+        with pytest.raises(NoSuchVariant, match="where the video was asked for"):
+            deliver(f"{tmp_path}/")
+
+    @pytest.mark.parametrize("body", [b"<svg onload='alert(1)'/>", b"\xef\xbb\xbf <?xml version='1.0'?>"])
+    def test_a_page_is_no_image_whatever_it_is_called(self, server, deliver, tmp_path, body):
+        server.emulator.serve(served(body, "image/svg+xml"))
+        with pytest.raises(DeliveryError, match="did not send a video or an image"):
+            deliver(f"{tmp_path}/", variant="thumbnail")
+        assert list(tmp_path.iterdir()) == []
 
     @pytest.mark.parametrize("status", [404, 501])
     def test_a_server_without_one_says_so(self, server, deliver, tmp_path, status):

@@ -463,6 +463,7 @@ class VideoDownloadOperator(_VideosOperator):
         this task has delivered, or carries this video's id and size, and replaces it otherwise;
         ``overwrite`` replaces it; ``fail`` fails, unless this task has delivered it.
     :param min_bytes: a shorter file, of any variant, is an error.
+    :param max_bytes: a longer file, of any variant, is an error, and is not read to its end.
     :param expected_content_type: what each file must be, told by its first bytes, such as ``video/mp4`` or
         ``video/*``; anything else is an error. (templated)
     :param aws_conn_id: the Amazon connection for ``s3://``; needs the extra ``amazon``. Without one boto3
@@ -488,6 +489,7 @@ class VideoDownloadOperator(_VideosOperator):
         require_all: bool = False,
         if_exists: IfExists = "skip",
         min_bytes: int = 0,
+        max_bytes: int | None = None,
         expected_content_type: str | None = None,
         aws_conn_id: str | None = None,
         **kwargs: Any,
@@ -500,6 +502,7 @@ class VideoDownloadOperator(_VideosOperator):
         self.require_all = require_all
         self.if_exists = if_exists
         self.min_bytes = min_bytes
+        self.max_bytes = max_bytes
         self.expected_content_type = expected_content_type
         self.aws_conn_id = aws_conn_id
         self._is_delivering = False
@@ -553,6 +556,7 @@ class VideoDownloadOperator(_VideosOperator):
                 variant=variant,
                 if_exists=self.if_exists,
                 min_bytes=self.min_bytes,
+                max_bytes=self.max_bytes,
                 expected_content_type=self.expected_content_type,
                 one_of_several=not isinstance(self.variant, str),
             )

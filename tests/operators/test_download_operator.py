@@ -119,7 +119,7 @@ class TestOne:
         assert "the file expired at 20" in str(run.errors[0])
 
     @pytest.mark.parametrize(
-        "options", [{"min_bytes": 10**9}, {"expected_content_type": "video/webm"}], ids=str
+        "options", [{"min_bytes": 10**9}, {"max_bytes": 10}, {"expected_content_type": "video/webm"}], ids=str
     )
     def test_guards_hold(self, download, tmp_path, options):
         assert download(destination=f"{tmp_path}/", **options).state == "failed"

@@ -122,7 +122,8 @@ def test_a_rendered_video_is_whole_and_each_part_of_it_is_not():
     with Emulator(clock=ManualClock()) as emulator:
         import httpx
 
-        http = httpx.Client(base_url=emulator.base_url, headers={"Authorization": "Bearer test-key"})
+        headers = {"Authorization": "Bearer test-key"}
+        http = httpx.Client(base_url=emulator.base_url, headers=headers, timeout=60)
         video_id = http.post("/videos", json={"prompt": "A boat"}).json()["id"]
         emulator.clock.advance(60)
         data = http.get(f"/videos/{video_id}/content").content

@@ -34,6 +34,8 @@ ROOMS = {
 API = [
     "capabilities",
     "client",
+    "lanes",
+    "transport",
     "exchange",
     "requests",
     "responses",
@@ -41,6 +43,7 @@ API = [
     "redaction",
     "retry",
     "containers",
+    "environment",
     "errors",
 ]
 

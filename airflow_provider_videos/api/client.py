@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import functools
-import ssl
 import time
 from contextlib import aclosing, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
-from urllib.request import getproxies
 
 import httpx
 
 from airflow_provider_videos.api import requests, responses
-from airflow_provider_videos.api.errors import InvalidRequest, TransportError
-from airflow_provider_videos.api.exchange import Cursor, Failure, Pause, Reply, Send, Step, exchange
+from airflow_provider_videos.api.environment import tls_context
+from airflow_provider_videos.api.errors import TransportError, VideosError
+from airflow_provider_videos.api.exchange import Cursor, Pause, Reply, Send, Step, exchange
 from airflow_provider_videos.api.lanes import Lanes
 from airflow_provider_videos.api.responses import quoted
 from airflow_provider_videos.api.retry import Backoff, parse_retry_after
+from airflow_provider_videos.api.transport import AsyncTransport, Deadline, Transport, needs_tls
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
 
     from airflow_provider_videos.api.models import Character, Video, VideoDeleted, VideoPage
     from airflow_provider_videos.api.requests import Endpoint, Operation, Reference, Upload
@@ -29,9 +28,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Chunks = TypeVar("Chunks")
 
-_LONGEST_ANSWER = 16 * 1024 * 1024
 _TOO_LATE = "the answer was not complete in time"
-_OF_THE_WIRE = {"content-encoding", "content-length", "transfer-encoding"}
+_OF_THE_WIRE = {b"content-encoding", b"content-length", b"transfer-encoding"}
+
+# An event loop does nothing else while a body of many tiny pieces is taken in.
+_BREATH_SECONDS = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +64,16 @@ class Content(Generic[Chunks]):
 
 def _content(response: httpx.Response, chunks: Chunks) -> Content[Chunks]:
     headers = response.headers
-    # The promised length is that of the encoded body; what is handed on is decoded.
-    encoded = headers.get("content-encoding", "identity") != "identity"
-    length = None if encoded else responses.read_length(headers)
+    length = responses.read_length(headers)
     start, total = responses.read_range(headers) if response.status_code == 206 else (0, length)
     return Content(
-        headers.get("content-type"),
+        responses.read_content_type(headers),
         length,
         chunks,
         start=start,
         total=total,
-        etag=None if encoded else responses.read_etag(headers),
-        digest=None if encoded or response.status_code == 206 else responses.read_digest(headers),
+        etag=responses.read_etag(headers),
+        digest=None if response.status_code == 206 else responses.read_digest(headers),
         status_code=response.status_code,
         retry_after=parse_retry_after(headers, time.time()),
     )
@@ -87,71 +86,100 @@ def _broken_off(error: httpx.RequestError, video_id: str) -> TransportError:
 
 def _chunks(response: httpx.Response, video_id: str) -> Iterator[bytes]:
     try:
-        yield from response.iter_bytes()
+        yield from response.iter_raw()
     except httpx.RequestError as error:
         raise _broken_off(error, video_id) from error
 
 
 async def _achunks(response: httpx.Response, video_id: str) -> AsyncIterator[bytes]:
     try:
-        async for chunk in response.aiter_bytes():
+        async for chunk in response.aiter_raw():
             yield chunk
     except httpx.RequestError as error:
         raise _broken_off(error, video_id) from error
 
 
-@functools.lru_cache(maxsize=8)
-def _tls(verify: bool | str) -> ssl.SSLContext:  # noqa: FBT001 - the setting as httpx takes it
-    # Building a context costs 22 ms, in which an event loop stands still; all clients of a process share one.
-    if not isinstance(verify, str):
-        return httpx.create_ssl_context(verify=verify)
+class _Body:
+    """
+    An answer's body as it is read, up to a limit.
+
+    :param step: what was asked.
+    :param response: the answer, its body unread.
+    """
+
+    def __init__(self, step: Send, response: httpx.Response) -> None:
+        self._response = response
+        self._limit = step.longest if response.is_success else responses.MAX_ANSWER_BYTES
+        self._bytes = bytearray()
+
+    def add(self, chunk: bytes) -> bool:
+        """Take in a piece and say whether that is more than may come."""
+        self._bytes += chunk[: self._limit + 1]
+        return len(self._bytes) > self._limit
+
+    def whole(self) -> httpx.Response:
+        """Return the answer with its body read; an encoded one is left as it came, unread by anybody."""
+        headers = [
+            (name, value) for name, value in self._response.headers.raw if name.lower() not in _OF_THE_WIRE
+        ]
+        encoding = responses.encoding_of(self._response.headers) if self._bytes else None
+        return httpx.Response(
+            self._response.status_code,
+            headers=headers,
+            content=b"" if encoding else bytes(self._bytes),
+            request=self._response.request,
+            extensions={"encoding": encoding, "limit": self._limit, "size": len(self._bytes)},
+        )
+
+
+def _read(response: httpx.Response, step: Send) -> httpx.Response:
+    body = _Body(step, response)
+    any(map(body.add, response.iter_raw()))
+    return body.whole()
+
+
+async def _aread(response: httpx.Response, step: Send) -> httpx.Response:
+    body, breath = _Body(step, response), time.monotonic()
+    async for chunk in response.aiter_raw():
+        if body.add(chunk):
+            break
+        if time.monotonic() > breath + _BREATH_SECONDS:
+            await asyncio.sleep(0)
+            breath = time.monotonic()
+    return body.whole()
+
+
+def _is_long(reply: Reply) -> bool:
+    """Say whether to read an answer would hold an event loop for too long."""
+    return isinstance(reply, httpx.Response) and reply.extensions.get("size", 0) > responses.MAX_ANSWER_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class _Done(Generic[T]):
+    value: T
+
+
+def _advance(flow: Generator[Step, Reply, T], reply: Reply) -> Step | _Done[T]:
     try:
-        return ssl.create_default_context(cafile=verify)
-    except OSError as error:
-        raise InvalidRequest(
-            f"verify must be true, false or the path of a CA bundle; {verify!r}: {error}"
-        ) from None
+        return flow.send(reply)
+    except StopIteration as end:
+        return _Done(end.value)
 
 
-def _whole(response: httpx.Response, chunks: Iterable[bytes]) -> httpx.Response:
-    """Return an answer with its body read; only the headers that are looked at later are kept."""
-    headers = {name: value for name, value in response.headers.items() if name not in _OF_THE_WIRE}
-    body = b"".join(chunks)
-    return httpx.Response(response.status_code, headers=headers, content=body, request=response.request)
-
-
-def _in_time(chunks: Iterator[bytes], step: Send) -> Iterator[bytes]:
-    """Hand on a body until it grows too large for an answer; a server that dribbles is cut off."""
-    size = 0
-    for chunk in chunks:
-        if time.monotonic() > step.until:
-            raise httpx.ReadTimeout(_TOO_LATE)
-        size += len(chunk)
-        yield chunk
-        if size > _LONGEST_ANSWER:
-            return
-
-
-async def _limited(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    size = 0
-    async for chunk in chunks:
-        size += len(chunk)
-        yield chunk
-        if size > _LONGEST_ANSWER:
-            return
+def _is_a_file(step: Send, response: httpx.Response) -> bool:
+    return step.streams and response.is_success and not responses.encoding_of(response.headers)
 
 
 @contextmanager
 def _patient(step: Send, endpoint: Endpoint) -> Iterator[None]:
     """Wait longer for a file to begin than for its next piece: a gateway may fetch all of it first."""
-    if not step.streams:
-        yield
-        return
-    times = httpx.Timeout(endpoint.timeout.read, connect=endpoint.timeout.connect).as_dict()
+    connect, read = endpoint.timeout.connect, endpoint.timeout.read
+    begins = max(read, step.until - time.monotonic()) if step.streams else read
+    times = {"connect": connect, "read": Deadline(begins, until=step.until), "write": read, "pool": read}
     step.request.extensions["timeout"] = times
-    times["read"] = max(endpoint.timeout.read, step.until - time.monotonic())
     yield
-    times["read"] = endpoint.timeout.read
+    if step.streams:
+        times["read"] = read
 
 
 async def prepare(endpoint: Endpoint) -> None:
@@ -160,30 +188,25 @@ async def prepare(endpoint: Endpoint) -> None:
 
     :param endpoint: the server the client is for.
     """
-    await asyncio.to_thread(_tls, endpoint.verify)
+    if needs_tls(endpoint):
+        await asyncio.to_thread(tls_context, verify=endpoint.verify)
 
 
+_KEPT_SECONDS = 90.0
 _POOLED = httpx.Limits(max_keepalive_connections=None)
 _UNPOOLED = httpx.Limits(max_keepalive_connections=0)
-_KEPT_SECONDS = 90.0
 
 
-def _connected(endpoint: Endpoint, connections: int | None) -> httpx.AsyncClient | Lanes:
-    options = _http_options(endpoint)
+def _connected(endpoint: Endpoint, connections: int | None) -> AsyncTransport | Lanes:
     if connections is None:
-        return httpx.AsyncClient(**options, limits=_POOLED)
-    if getproxies():  # which only httpx's client knows how to obey
-        limits = httpx.Limits(max_connections=connections, keepalive_expiry=_KEPT_SECONDS)
-        return httpx.AsyncClient(**options, limits=limits)
-    return Lanes(connections, **options, keepalive=_KEPT_SECONDS)
+        return AsyncTransport(endpoint, _POOLED)
+    return Lanes(connections, endpoint, keepalive=_KEPT_SECONDS)
 
 
-def _http_options(endpoint: Endpoint) -> dict[str, Any]:
-    timeout = endpoint.timeout
-    return {
-        "verify": _tls(endpoint.verify),
-        "timeout": httpx.Timeout(timeout.read, connect=timeout.connect),
-    }
+def _without_history(error: VideosError) -> VideosError:
+    """Return an error without what led to it: frames and causes hold the answer, and the request's key."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def _patience(endpoint: Endpoint, backoff: Backoff | None) -> Backoff:
@@ -201,8 +224,8 @@ class VideosClient:
     def __init__(self, endpoint: Endpoint, *, backoff: Backoff | None = None) -> None:
         self.endpoint = endpoint
         self._backoff = _patience(endpoint, backoff)
-        self._pooled = httpx.Client(**_http_options(endpoint), limits=_POOLED)
-        self._fresh = httpx.Client(**_http_options(endpoint), limits=_UNPOOLED)
+        self._pooled = Transport(endpoint, _POOLED)
+        self._fresh = Transport(endpoint, _UNPOOLED)
 
     def __enter__(self) -> Self:
         return self
@@ -387,14 +410,16 @@ class VideosClient:
 
         :param operation: one of those that :mod:`airflow_provider_videos.api.requests` builds.
         """
-        flow = exchange(operation, self.endpoint, self._backoff)
-        reply: Reply = None
-        while True:
-            try:
-                step = flow.send(reply)
-            except StopIteration as end:
-                return end.value  # type: ignore[no-any-return] # StopIteration is not generic
-            reply = self._take(step)
+        try:
+            return self._run(exchange(operation, self.endpoint, self._backoff))
+        except VideosError as error:
+            raise _without_history(error) from None
+
+    def _run(self, flow: Generator[Step, Reply, T]) -> T:
+        step = _advance(flow, None)
+        while not isinstance(step, _Done):
+            step = _advance(flow, self._take(step))
+        return step.value
 
     def _take(self, step: Step) -> Reply:
         if isinstance(step, Pause):
@@ -404,11 +429,11 @@ class VideosClient:
         try:
             with _patient(step, self.endpoint):
                 response = http.send(step.request, stream=True)
-            if step.streams and response.is_success:
+            if _is_a_file(step, response):
                 return response
             with closing(response):
-                return _whole(response, _in_time(response.iter_bytes(), step))
-        except Failure as error:
+                return _read(response, step)
+        except httpx.RequestError as error:
             return error
 
 
@@ -428,7 +453,7 @@ class AsyncVideosClient:
         self.endpoint = endpoint
         self._backoff = _patience(endpoint, backoff)
         self._pooled = _connected(endpoint, connections)
-        self._fresh = httpx.AsyncClient(**_http_options(endpoint), limits=_UNPOOLED)
+        self._fresh = AsyncTransport(endpoint, _UNPOOLED)
 
     async def __aenter__(self) -> Self:
         return self
@@ -537,14 +562,19 @@ class AsyncVideosClient:
 
     async def perform(self, operation: Operation[T]) -> T:
         """Carry out an operation that was built beforehand, as :meth:`VideosClient.perform` does."""
-        flow = exchange(operation, self.endpoint, self._backoff)
-        reply: Reply = None
-        while True:
-            try:
-                step = flow.send(reply)
-            except StopIteration as end:
-                return end.value  # type: ignore[no-any-return] # StopIteration is not generic
+        try:
+            return await self._run(exchange(operation, self.endpoint, self._backoff))
+        except VideosError as error:
+            raise _without_history(error) from None
+
+    async def _run(self, flow: Generator[Step, Reply, T]) -> T:
+        step = _advance(flow, None)
+        while not isinstance(step, _Done):
             reply = await self._take(step)
+            step = (
+                await asyncio.to_thread(_advance, flow, reply) if _is_long(reply) else _advance(flow, reply)
+            )
+        return step.value
 
     async def _take(self, step: Step) -> Reply:
         if isinstance(step, Pause):
@@ -555,11 +585,11 @@ class AsyncVideosClient:
             async with asyncio.timeout(max(0.0, step.until - time.monotonic())):
                 with _patient(step, self.endpoint):
                     response = await http.send(step.request, stream=True)
-                if step.streams and response.is_success:
+                if _is_a_file(step, response):
                     return response
                 async with aclosing(response):
-                    return _whole(response, [chunk async for chunk in _limited(response.aiter_bytes())])
+                    return await _aread(response, step)
         except TimeoutError:
-            return httpx.ReadTimeout(_TOO_LATE)
-        except Failure as error:
+            return httpx.ReadTimeout(_TOO_LATE, request=step.request)
+        except httpx.RequestError as error:
             return error

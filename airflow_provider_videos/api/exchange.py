@@ -17,6 +17,7 @@ from urllib.parse import urljoin
 import httpx
 
 from airflow_provider_videos.api import requests, responses
+from airflow_provider_videos.api.environment import address_of
 from airflow_provider_videos.api.errors import (
     NotConnected,
     NotSupported,
@@ -55,12 +56,14 @@ class Send:
     :param buys: whether it goes out on a fresh connection: a pooled one may be dead without our knowing, and
         it always leads to the same replica.
     :param streams: whether the body of a success is left unread.
+    :param longest: how many bytes the body of another success may have.
     :param until: when the answer has to be there, by the monotonic clock.
     """
 
     request: httpx.Request
     buys: bool
     streams: bool
+    longest: int
     until: float
 
 
@@ -76,9 +79,7 @@ class Pause:
 
 
 Step = Send | Pause
-# InvalidURL is what httpx makes of a Location it can't parse, even when it is not asked to follow it.
-Failure = (httpx.RequestError, httpx.InvalidURL)
-Reply = httpx.Response | httpx.RequestError | httpx.InvalidURL | None
+Reply = httpx.Response | httpx.RequestError | None
 
 
 def exchange(operation: Operation[T], endpoint: Endpoint, backoff: Backoff) -> Generator[Step, Reply, T]:
@@ -93,7 +94,7 @@ def exchange(operation: Operation[T], endpoint: Endpoint, backoff: Backoff) -> G
     started = time.monotonic()
     for attempt in itertools.count(1):
         reply = yield from _answer(operation, endpoint, until=started + backoff.total)
-        value = _value(operation, reply)
+        value = _value(operation, endpoint, reply)
         if value is not None:
             return value
         outcome = _outcome(reply)
@@ -113,17 +114,26 @@ def exchange(operation: Operation[T], endpoint: Endpoint, backoff: Backoff) -> G
 
 def _answer(operation: Operation[T], endpoint: Endpoint, *, until: float) -> Generator[Step, Reply, Reply]:
     """Send a request and follow where content is said to be: in a redirect, or in the job."""
-    buys, streams = operation.call is Call.BUY or operation.fresh, operation.streams
-    reply = yield Send(operation.request(endpoint), buys=buys, streams=streams, until=until)
+    reply = yield _send(operation, endpoint, until)
     elsewhere = _redirected(operation, reply)
     if operation.streams and elsewhere is None and _is_missing(operation, reply):
         elsewhere = yield from _named(operation, endpoint, until=until)
     for _ in range(_MOST_REDIRECTS):
         if elsewhere is None:
             break
-        reply = yield Send(elsewhere.request(endpoint), buys=buys, streams=streams, until=until)
+        reply = yield _send(elsewhere, endpoint, until)
         elsewhere = _redirected(operation, reply)
     return reply
+
+
+def _send(operation: Operation[Any], endpoint: Endpoint, until: float) -> Send:
+    return Send(
+        operation.request(endpoint),
+        buys=operation.call is Call.BUY or operation.fresh,
+        streams=operation.streams,
+        longest=operation.longest,
+        until=until,
+    )
 
 
 def _is_missing(operation: Operation[T], reply: Reply) -> bool:
@@ -138,7 +148,7 @@ def _job(
     """Ask for the job behind an operation; None if it has none, or the server does not tell."""
     if operation.job is None:
         return None
-    reply = yield Send(operation.job.request(endpoint), buys=False, streams=False, until=until)
+    reply = yield _send(operation.job, endpoint, until)
     try:
         return operation.job.read(reply) if isinstance(reply, httpx.Response) and reply.is_success else None
     except Unreadable:
@@ -160,29 +170,29 @@ def _redirected(operation: Operation[T], reply: Reply) -> Operation[T] | None:
     # Only content may live elsewhere; any other redirect is a wrong base URL or a login page.
     if not operation.streams or not isinstance(reply, httpx.Response) or not reply.has_redirect_location:
         return None
-    return _elsewhere(operation, str(reply.request.url), reply.headers["location"])
+    return _elsewhere(operation, str(reply.request.url), responses.read_location(reply.headers))
 
 
 def _elsewhere(operation: Operation[T], base: str, location: str) -> Operation[T] | None:
     try:
         address = urljoin(base, location)
-        safe = httpx.URL(address).scheme in {"http", "https"}
-    except (httpx.InvalidURL, ValueError):
+    except ValueError:
         return None
-    return replace(operation, location=address) if safe else None
+    return replace(operation, location=address) if requests.is_address(address) else None
 
 
-def _value(operation: Operation[T], reply: Reply) -> T | None:
+def _value(operation: Operation[T], endpoint: Endpoint, reply: Reply) -> T | None:
     if not isinstance(reply, httpx.Response):
         return None
     if not reply.is_success:
         return operation.rescue(reply) if operation.rescue else None
     try:
         return operation.read(reply)
-    except Unreadable as error:
-        if judge(operation.call, Outcome(Event.UNREADABLE)) is Verdict.UNKNOWN:
-            raise _unknown(operation, str(error)) from error
-        raise
+    except Unreadable as unreadable:
+        error = responses.with_words_of(reply, unreadable, secrets=_secrets(operation, endpoint))
+    if judge(operation.call, Outcome(Event.UNREADABLE)) is Verdict.UNKNOWN:
+        raise _unknown(operation, str(error))
+    raise error
 
 
 def _outcome(reply: Reply) -> Outcome:
@@ -191,21 +201,28 @@ def _outcome(reply: Reply) -> Outcome:
     return Outcome(Event.NOT_SENT if isinstance(reply, _NOTHING_WAS_SENT) else Event.LOST)
 
 
+def _secrets(operation: Operation[Any], endpoint: Endpoint) -> tuple[str | None, ...]:
+    return *endpoint.secrets(), (operation.payload or {}).get("prompt")
+
+
 def _error(operation: Operation[Any], endpoint: Endpoint, reply: Reply, verdict: Verdict) -> Exception:
     if isinstance(reply, httpx.Response):
-        secrets = (*endpoint.secrets(), (operation.payload or {}).get("prompt"))
         error = responses.error_of(
             reply,
             operation=operation.name,
             video_id=operation.video_id,
-            secrets=secrets,
+            secrets=_secrets(operation, endpoint),
+            server=f"the server {address_of(reply.request.url)}",
             at_home=endpoint.is_home_of(str(reply.request.url)),
         )
         return _unknown(operation, str(error)) if verdict is Verdict.UNKNOWN else error
     if verdict is Verdict.UNKNOWN:
         return _unknown(operation, _reason(reply))
     kind = NotConnected if isinstance(reply, _NOTHING_WAS_SENT) else TransportError
-    return kind(f"{operation.name}: no answer from the server: {_reason(reply)}", video_id=operation.video_id)
+    server = address_of(reply.request.url if reply else httpx.URL(endpoint.base_url))
+    return kind(
+        f"{operation.name}: no answer from the server {server}: {_reason(reply)}", video_id=operation.video_id
+    )
 
 
 def _still_there(operation: Operation[Any], reply: Reply) -> NotSupported:

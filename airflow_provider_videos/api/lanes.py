@@ -1,8 +1,8 @@
 """
 Connections for many small questions to one server.
 
-httpx goes through all connections of a pool twice for each request, and its client minds cookies, redirects
-and logins besides. Together that is a third of what a question costs, and in a triggerer there are thousands.
+httpcore goes through all connections of a pool twice for each request, and in a triggerer there are thousands
+of questions: here each connection is a pool of its own.
 """
 
 from __future__ import annotations
@@ -13,47 +13,44 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from airflow_provider_videos.api.transport import AsyncTransport
+
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import AsyncIterator, Callable
+
+    from airflow_provider_videos.api.requests import Endpoint
 
 
 class Lanes:
     """
-    A few connections, each in a pool of its own and without a client around it.
+    A few connections, each in a pool of its own.
 
     :param connections: how many there are.
+    :param endpoint: the server that nearly all questions are for.
     :param keepalive: for how many seconds one is kept that nobody uses.
-    :param verify: how the server is known to be the right one.
-    :param timeout: how long each step may take.
     """
 
-    def __init__(
-        self, connections: int, *, keepalive: float, verify: ssl.SSLContext, timeout: httpx.Timeout
-    ) -> None:
+    def __init__(self, connections: int, endpoint: Endpoint, *, keepalive: float) -> None:
         one = httpx.Limits(max_connections=1, keepalive_expiry=keepalive)
-        self._all = [httpx.AsyncHTTPTransport(verify=verify, limits=one) for _ in range(connections)]
+        self._all = [AsyncTransport(endpoint, one) for _ in range(connections)]
         self._free = list(self._all)
         self._turn = asyncio.Semaphore(connections)
-        self._timeout = timeout.as_dict()
 
-    async def send(self, request: httpx.Request, *, stream: bool) -> httpx.Response:  # noqa: ARG002 - httpx's signature
+    async def send(self, request: httpx.Request, *, stream: bool) -> httpx.Response:
         """
-        Send a request as :meth:`httpx.AsyncClient.send` does; the answer keeps its lane until it is closed.
+        Send a request as :meth:`AsyncTransport.send` does; the answer keeps its lane until it is closed.
 
         :param request: what to send.
         :param stream: has to be true: the body is never read here.
         """
-        request.extensions.setdefault("timeout", self._timeout)
         await self._turn.acquire()
         lane = self._free.pop()  # the one that was used last, so that those that are not needed close
         leave = partial(self._leave, lane)
         try:
-            response = await lane.handle_async_request(request)
+            response = await lane.send(request, stream=stream)
         except BaseException:
             leave()
             raise
-        response.request = request
         response.stream = _Leased(response.stream, leave)  # type: ignore[arg-type] # an asynchronous one
         return response
 
@@ -62,7 +59,7 @@ class Lanes:
         for lane in self._all:
             await lane.aclose()
 
-    def _leave(self, lane: httpx.AsyncHTTPTransport) -> None:
+    def _leave(self, lane: AsyncTransport) -> None:
         self._free.append(lane)
         self._turn.release()
 

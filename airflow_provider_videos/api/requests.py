@@ -37,6 +37,7 @@ from airflow_provider_videos.api.containers import (
     Container,
     sniff,
 )
+from airflow_provider_videos.api.environment import address_of
 from airflow_provider_videos.api.errors import InvalidRequest
 from airflow_provider_videos.api.models import VideoDeleted
 from airflow_provider_videos.api.retry import Call
@@ -54,11 +55,14 @@ RequestFormat = Literal["multipart", "json"]
 SecondsType = Literal["string", "integer"]
 
 _CHUNK = 1024 * 1024
+_FRAMING = {"content-length", "transfer-encoding"}
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # A short value of another name, such as a provider or an API version, is left legible in logs.
 _SECRET_NAME = re.compile(r"auth|cookie|cred|key|pass|secret|session|sig|token", re.IGNORECASE)
 _LIKE_A_KEY = 16
 _USER_AGENT = f"airflow-provider-videos/{__version__}"
+# An encoded answer is never decoded: a few kilobytes can be gigabytes.
+_OURS = {"accept": "*/*", "accept-encoding": "identity", "user-agent": _USER_AGENT}
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -125,6 +129,8 @@ class Endpoint:
         for name, value in self.credentials().items():
             if not _HEADER_NAME.fullmatch(name):
                 raise InvalidRequest(f"{name!a} is not the name of an HTTP header")
+            if name.lower() in _FRAMING:
+                raise InvalidRequest(f"header {name!a} follows from each request's body; it cannot be set")
             if not value.isascii() or not value.isprintable() or value != value.strip():
                 raise InvalidRequest(f"header {name!a} holds a character that no HTTP header can carry")
 
@@ -135,7 +141,7 @@ class Endpoint:
     def credentials(self) -> dict[str, str]:
         """Return the headers that belong to this server alone."""
         key = {self.auth_header: f"{self.auth_scheme} {self.api_key}".strip()} if self.api_key else {}
-        return {**key, **self.headers}
+        return merged_headers(key, self.headers)
 
     def secrets(self) -> set[str]:
         """Return what must never be repeated: the key, and headers and query values that may hold another."""
@@ -159,9 +165,24 @@ def _split(url: str) -> SplitResult:
     return parts
 
 
-def _origin(url: str) -> tuple[str, str, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname or "", parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+def is_address(url: str) -> bool:
+    """Say whether something can be asked for at an address: http:// or https:// and a host that may exist."""
+    try:
+        parts = _split(url)
+    except InvalidRequest:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parsed = _parsed(url)
+    return parsed.scheme, address_of(parsed)
+
+
+def merged_headers(*groups: Mapping[str, str]) -> dict[str, str]:
+    """Return headers of which later ones replace earlier ones in any spelling: names have no case."""
+    merged = {name.lower(): (name, value) for group in groups for name, value in group.items()}
+    return dict(merged.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +275,7 @@ class Operation(Generic[T]):
     :param streams: whether the body of a success is left to be streamed.
     :param fresh: whether it goes out on a connection of its own, as a POST that buys does anyway: one that is
         kept leads to the same replica each time.
+    :param longest: how many bytes the body of a success that is not streamed may have.
     :param job: asks for the job, which knows whether a file is elsewhere and whether a video is really gone.
     :param location: where a redirect has led.
     """
@@ -273,6 +295,7 @@ class Operation(Generic[T]):
     when_gone: T | None = None
     streams: bool = False
     fresh: bool = False
+    longest: int = responses.MAX_ANSWER_BYTES
     job: Operation[Video] | None = None
     location: str | None = field(default=None, repr=False)
 
@@ -295,7 +318,7 @@ class Operation(Generic[T]):
 
         :param endpoint: the server it goes to.
         """
-        headers = {"accept": "*/*", "accept-encoding": "identity", "user-agent": _USER_AGENT, **self.headers}
+        headers = merged_headers(_OURS, self.headers)
         if self.location and not endpoint.is_home_of(self.location):
             return httpx.Request(self.method, self.location, headers=headers)
         url = httpx.URL(self.location) if self.location else _parsed(endpoint.url(self.path))
@@ -303,7 +326,7 @@ class Operation(Generic[T]):
         return httpx.Request(
             self.method,
             url.copy_merge_params(query) if query else url,
-            headers=headers | endpoint.credentials(),
+            headers=merged_headers(headers, endpoint.credentials()),
             **self._body(),
         )
 
@@ -370,6 +393,7 @@ def create(
         files=files,
         as_json=as_json,
         read=responses.read_video,
+        longest=responses.MAX_PAGE_BYTES,
     )
 
 
@@ -383,6 +407,7 @@ def remix(video_id: str, prompt: str, *, extra_body: Mapping[str, Any] | None = 
         video_id=video_id,
         payload=_merged({"prompt": _checked_prompt(prompt)}, extra_body),
         read=responses.read_video,
+        longest=responses.MAX_PAGE_BYTES,
     )
 
 
@@ -425,6 +450,7 @@ def _derive(
         files={"video": video} if isinstance(video, Upload) else {},
         as_json=not isinstance(video, Upload),
         read=responses.read_video,
+        longest=responses.MAX_PAGE_BYTES,
     )
 
 
@@ -442,6 +468,7 @@ def create_character(name: str, video: Upload) -> Operation[Character]:
         files={"video": video},
         as_json=False,
         read=responses.read_character,
+        longest=responses.MAX_PAGE_BYTES,
     )
 
 
@@ -496,6 +523,7 @@ def list_page(*, after: str | None, limit: int | None, order: str | None) -> Ope
         path="/videos",
         query={name: str(value) for name, value in query.items() if value is not None},
         read=responses.read_page,
+        longest=responses.MAX_PAGE_BYTES,
     )
 
 
@@ -518,7 +546,7 @@ def download_content(
         # Named only when it is not the default: one server answers 404 to its own default.
         query={} if variant == DEFAULT_VARIANT else {"variant": variant},
         headers={"range": f"bytes={offset}-", "if-range": etag} if offset and etag else {},
-        read=_as_it_is,
+        read=responses.read_file,
         streams=True,
         # What a job names is the video; a thumbnail is not looked for there.
         job=retrieve(video_id) if variant == DEFAULT_VARIANT else None,
@@ -537,7 +565,12 @@ def _as_it_is(response: httpx.Response) -> httpx.Response:
 def list_models() -> Operation[list[str]]:
     """Build ``GET /models``, which costs nothing and shows whether address and key are right."""
     return Operation(
-        name="list models", call=Call.READ, method="GET", path="/models", read=responses.read_model_names
+        name="list models",
+        call=Call.READ,
+        method="GET",
+        path="/models",
+        read=responses.read_model_names,
+        longest=responses.MAX_PAGE_BYTES,
     )
 
 

@@ -7,7 +7,9 @@ import json
 import re
 import time
 from bisect import bisect_left
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from urllib.parse import quote
 
 from pydantic import BaseModel, ValidationError
 
@@ -32,12 +34,25 @@ if TYPE_CHECKING:
 
 Model = TypeVar("Model", bound=BaseModel)
 
+MAX_ANSWER_BYTES = 64 * 1024
+"""The longest answer about one video, and how much of a refusal is read."""
+
+MAX_PAGE_BYTES = 4 * 1024 * 1024
+"""The longest page of the list, list of models, and answer to a purchase, whose id has been paid for."""
+
+# JSON costs time and memory by its values, not by its bytes. The marks of a value are counted before parsing.
+_MARKS = (b"{", b"[", b",")
+_BYTES_A_MARK = 8
+_MAX_MARKS = 100_000
+_MAX_LISTED = 10_000
+_MAX_DEPTH = 64
+_MAX_DIGITS = 1000
+
 _QUOTED = 500
 _READ = 10_000
 _ABOUT_THE_CALLER = {401, 403, 429}
 _SHORTEST_SECRET = 6
 _SHORTEST_ECHO = 12
-_DECODER = json.JSONDecoder()
 _MOST_OBJECTS = 20
 _HALVES_BEGIN = (b"\\ud", b"\\uD", b"\xed")
 _GONE_CODES = {"task_not_exist"}
@@ -52,9 +67,11 @@ _NO_ROUTE = re.compile(
     r"(404 )?(page |path |route |endpoint )?not found\W*|no explanation|invalid url\b.*|cannot [A-Z]+ /.*",
     re.IGNORECASE,
 )
+_MAX_CONTENT_TYPE = 255
+_PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 _LENGTH = re.compile(r"\d{1,18}", re.ASCII)
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)", re.ASCII)
-_STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e]*"')
+_STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e]{0,1000}"')
 _DIGESTS = (
     ("repr-digest", r"\bsha-256=:([^:]*):", "sha256", 32),
     ("digest", r"\bsha-256=([^,\s]*)", "sha256", 32),
@@ -100,6 +117,8 @@ def read_page(response: httpx.Response) -> VideoPage:
         body = {"data": body}
     if not isinstance(body, dict) or not isinstance(body.get("data"), list):
         _unreadable(response, "a list of videos")
+    if len(body["data"]) > _MAX_LISTED:
+        _unreadable(response, f"a page of at most {_MAX_LISTED} videos")
     return VideoPage.model_validate({**body, "server_time": http_date(response.headers.get("date"))})
 
 
@@ -107,8 +126,34 @@ def read_model_names(response: httpx.Response) -> list[str]:
     """Read the names of the models a server offers; empty where its JSON does not list them."""
     body = _json(response)
     models = body.get("data") if isinstance(body, dict) else None
+    if not isinstance(models, list) and _words_of_error(body):
+        _unreadable(response, "a list of models")
     items = models if isinstance(models, list) else []
     return [str(item["id"]) for item in items if isinstance(item, dict) and "id" in item]
+
+
+def read_file(response: httpx.Response) -> httpx.Response:
+    """Return an answer whose body is a file, unread; an encoded one would be saved as it came."""
+    _refuse_encoded(response)
+    return response
+
+
+def encoding_of(headers: Mapping[str, str]) -> str | None:
+    """Return how a body is encoded, although none was asked to be; None where it is as it should be."""
+    given = headers.get("content-encoding", "")
+    plain = all(coding.strip().lower() in {"", "identity"} for coding in given.split(","))
+    return None if plain else quoted(given)
+
+
+def read_content_type(headers: Mapping[str, str]) -> str | None:
+    """Return what a server calls a file, where that can be handed on as a header."""
+    given = headers.get("content-type", "")
+    return given if given.isascii() and given.isprintable() and 0 < len(given) <= _MAX_CONTENT_TYPE else None
+
+
+def read_location(headers: httpx.Headers) -> str:
+    """Return where a redirect leads; bytes that no URL can hold are escaped as what they are."""
+    return quote(headers.get("location", "").encode(headers.encoding), safe=_PRINTABLE)
 
 
 def read_length(headers: Mapping[str, str]) -> int | None:
@@ -157,12 +202,45 @@ def outcome_of(response: httpx.Response) -> Outcome:
     )
 
 
+def with_words_of(
+    response: httpx.Response, error: Unreadable, *, secrets: Iterable[str | None]
+) -> Unreadable:
+    """
+    Add to the error for a success that is none what its envelope says, as gateways refuse with a 200.
+
+    :param response: the answer, its body read.
+    :param error: what is known of it so far.
+    :param secrets: texts that must not be repeated, should the server have echoed them.
+    """
+    content = _content(response)
+    words = _words_of_error(content)
+    if not words:
+        return error
+    secrets = tuple(secrets)
+    code = _envelope(content).code
+    return Unreadable(
+        f"{error.message}: {quoted(words, secrets)}",
+        status_code=error.status_code,
+        code=code and quoted(code, secrets),
+        request_id=error.request_id and quoted(error.request_id, secrets),
+    )
+
+
+def _words_of_error(content: object) -> str:
+    """Return what an error envelope says, and nothing of a body that may hold a prompt or a signed URL."""
+    if not isinstance(content, dict):
+        return ""
+    envelope = _envelope(content)
+    return envelope.message or (envelope.code or envelope.type or "" if "error" in content else "")
+
+
 def error_of(
     response: httpx.Response,
     *,
     operation: str,
     video_id: str | None,
     secrets: Iterable[str | None],
+    server: str = "the server",
     at_home: bool = True,
 ) -> AnswerError:
     """
@@ -172,16 +250,17 @@ def error_of(
     :param operation: the operation's name.
     :param video_id: the video it was about.
     :param secrets: texts that must not be repeated, should the server have echoed them.
+    :param server: the server's name in the message.
     :param at_home: whether it came from the server itself, not from where the server sent us.
     """
     outcome = outcome_of(response)
     secrets = tuple(secrets)
     envelope = _envelope(_content(response))
-    words = envelope.message or _text(response).strip() or "no explanation"
+    words = envelope.message or _text(response).strip() or _unread(response) or "no explanation"
     kind, advice = _kind(outcome, operation, words) if at_home else _kind_abroad(outcome)
     if envelope.param:
         words += f" (parameter {envelope.param})"
-    message = f"{operation}: the server answered {response.status_code}: {quoted(words, secrets)}"
+    message = f"{operation}: {server} answered {response.status_code}: {quoted(words, secrets)}"
     return kind(
         f"{message}; {advice}" if advice else message,
         video_id=video_id,
@@ -273,27 +352,77 @@ def _parsed(kind: type[Model], body: object) -> Model | None:
 
 
 def _json(response: httpx.Response) -> Any:
+    _refuse_encoded(response)
+    if len(response.content) > _limit(response):
+        _unreadable(response, f"at most {_limit(response)} bytes")
     body = _content(response)
     return _unreadable(response, "JSON") if body is None else body
 
 
+def _refuse_encoded(response: httpx.Response) -> None:
+    if words := _unread(response):
+        raise Unreadable(
+            f"the server answered {response.status_code}, but with {words}: it, or a proxy before it, has to "
+            "heed `Accept-Encoding: identity`",
+            status_code=response.status_code,
+            request_id=_request_id(response),
+        )
+
+
+def _unread(response: httpx.Response) -> str:
+    encoding = response.extensions.get("encoding")
+    return f"a body encoded as {encoding}, which is never decoded" if encoding else ""
+
+
+def _limit(response: httpx.Response) -> int:
+    return response.extensions.get("limit", MAX_PAGE_BYTES)  # type: ignore[no-any-return] # extensions hold anything
+
+
 def _content(response: httpx.Response) -> Any:
     """Return a body's JSON, or None; a content type or charset is never believed."""
-    return _try_json(response.content)
+    limit = _limit(response)
+    return None if len(response.content) > limit else _try_json(response.content, limit // _BYTES_A_MARK)
 
 
 def _text(response: httpx.Response) -> str:
     return response.content[:_READ].decode("utf-8", "replace")
 
 
-def _try_json(text: str | bytes) -> Any:
+def _try_json(text: bytes, most: int = _MAX_MARKS) -> Any:
+    marks = [text.count(mark) for mark in _MARKS]
+    if sum(marks) > min(most, _MAX_MARKS):
+        return None
     try:
-        value = json.loads(text)
+        value = _DECODER.decode(text.decode(json.detect_encoding(text), "surrogatepass"))
         # Going through a page of the list costs twice what reading it does.
-        plain = isinstance(text, bytes) and not any(begin in text for begin in _HALVES_BEGIN)
-        return value if plain else _storable(value)
+        value = value if not any(begin in text for begin in _HALVES_BEGIN) else _storable(value)
     except (ValueError, RecursionError):
         return None
+    return None if sum(marks[:2]) > _MAX_DEPTH and _is_deep(value) else value
+
+
+def _int(digits: str) -> int:
+    if len(digits) > _MAX_DIGITS:
+        raise ValueError("more digits than any number of this protocol has")
+    return int(digits)
+
+
+_DECODER = json.JSONDecoder(parse_int=_int)
+
+
+def _is_deep(value: Any) -> bool:
+    """Say whether values are nested so deeply that going through them could exhaust the stack."""
+    level = [value]
+    for _ in range(_MAX_DEPTH):
+        lists = [
+            item.values() if isinstance(item, dict) else item
+            for item in level
+            if isinstance(item, list | dict)
+        ]
+        if not lists:
+            return False
+        level = list(chain.from_iterable(lists))
+    return True
 
 
 def _objects_in(text: str) -> Iterator[dict[str, Any]]:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import io
+import json
+import tracemalloc
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -13,6 +17,7 @@ from PIL import Image
 from airflow_provider_videos.api import errors, requests
 from airflow_provider_videos.api.models import Phase
 from airflow_provider_videos.api.requests import Endpoint, Timeouts, Upload
+from airflow_provider_videos.api.responses import MAX_ANSWER_BYTES, MAX_PAGE_BYTES
 from airflow_provider_videos.api.retry import Backoff
 from airflow_provider_videos.emulator import AddHeaders, Answer, Cut, Drop, Emulator, Failed, Fault
 
@@ -334,14 +339,75 @@ class TestBounds:
         with pytest.raises(errors.Unreadable):
             connect(Endpoint(dribble.base_url)).retrieve("v")
 
-    def test_an_encoded_download_is_decoded_and_its_length_not_believed(self, client, videos_emulator):
-        body = gzip.compress(b"0000ftyp" + bytes(5000))
-        videos_emulator.inject(
-            Fault(Answer(status=200, body=body, headers={"content-encoding": "gzip"}), operation="content")
-        )
-        with client.download_content("v") as content:
-            assert content.length is None
-            assert len(b"".join(content.chunks)) == 5008
+    @pytest.mark.parametrize("encoding", ["gzip", "gzip, gzip", "br", "x-unheard-of", "identity, deflate"])
+    @pytest.mark.parametrize("operation", ["retrieve", "content", "list"])
+    def test_what_comes_encoded_is_named_and_not_decoded(self, client, videos_emulator, encoding, operation):
+        fault = Answer(status=200, body=gzip.compress(b"{}"), headers={"content-encoding": encoding})
+        videos_emulator.inject(Fault(fault, operation=operation))
+        with pytest.raises(errors.Unreadable, match=f"encoded as {encoding}, .*Accept-Encoding: identity"):
+            ASK[operation](client)
+
+    def test_an_encoded_answer_to_a_purchase_leaves_it_unknown(self, client, videos_emulator):
+        fault = Answer(status=200, body=gzip.compress(b"{}"), headers={"content-encoding": "gzip"})
+        videos_emulator.inject(Fault(fault, operation="create"))
+        with pytest.raises(errors.OutcomeUnknown, match="encoded as gzip"):
+            client.create("A boat")
+
+    def test_an_encoded_refusal_is_still_one(self, client, videos_emulator):
+        fault = Answer(status=402, body=gzip.compress(b"{}"), headers={"content-encoding": "gzip"})
+        videos_emulator.inject(Fault(fault, operation="retrieve"))
+        with pytest.raises(errors.Refused, match="answered 402: a body encoded as gzip"):
+            client.retrieve("v")
+
+    @pytest.mark.parametrize("encoding", ["identity", "Identity", "", " , identity"])
+    def test_what_is_called_plain_is_read(self, client, videos_emulator, encoding):
+        body = json.dumps({"id": "v"})
+        fault = Answer(status=200, body=body, headers={"content-encoding": encoding})
+        videos_emulator.inject(Fault(fault, operation="retrieve"))
+        assert client.retrieve("v").id == "v"
+
+    @pytest.mark.parametrize(
+        ("operation", "longest"),
+        [("retrieve", MAX_ANSWER_BYTES), ("list", MAX_PAGE_BYTES), ("create", MAX_PAGE_BYTES)],
+    )
+    def test_an_answer_has_a_longest(self, client, videos_emulator, operation, longest):
+        body = json.dumps({"data": []} if operation == "list" else {"id": "v"})
+        for size, expected in ((longest, nullcontext()), (longest + 1, pytest.raises(errors.VideosError))):
+            answer = Answer(status=200, body=body.ljust(size))
+            videos_emulator.inject(Fault(answer, operation=operation))
+            with expected as raised:
+                ASK[operation](client)
+        assert f"at most {longest} bytes" in str(raised.value)
+
+    @pytest.mark.parametrize("status", [200, 404, 500])
+    def test_errors_keep_nothing_of_their_answers(self, client, videos_emulator, status):
+        answer = Answer(status=status, body="x" * 60_000)
+        videos_emulator.inject(Fault(answer, operation="retrieve", times=None))
+        kept = [refused(client)]
+        gc.disable()
+        tracemalloc.start()
+        try:
+            kept += [refused(client) for _ in range(50)]
+            size, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+            gc.enable()
+        assert all(error.__cause__ is error.__context__ is None for error in kept)
+        assert size < 50 * 60_000 / 3
+
+
+def refused(client):
+    with pytest.raises(errors.VideosError) as raised:
+        client.retrieve("v")
+    return raised.value
+
+
+ASK = {
+    "create": lambda client: client.create("A boat"),
+    "retrieve": lambda client: client.retrieve("v"),
+    "list": lambda client: list(client.list()),
+    "content": lambda client: client.download_content("v").__enter__(),
+}
 
 
 class TestRedirects:

@@ -152,7 +152,7 @@ OPERATIONS = {
 BUYING = ("create", "remix", "edit", "extend")
 
 
-# --- Over httpx's own transport for tests -------------------------------------------------------------------
+# --- In the place of a transport ----------------------------------------------------------------------------
 
 
 class Script:
@@ -162,14 +162,15 @@ class Script:
         self.replies: list = []
         self.seen: list[tuple[httpx.Request, object]] = []
 
-    def __call__(self, request: httpx.Request) -> httpx.Response:
+    def send(self, request: httpx.Request, *, stream: bool) -> httpx.Response:
+        assert stream
         reply = self.replies[min(len(self.seen), len(self.replies) - 1)]
         self.seen.append((request, reply))
         assert len(self.seen) <= 500, "an endless loop"
         if isinstance(reply, type):
             raise reply("the example says so", request=request)
         status, headers, body = reply
-        return httpx.Response(status, headers=headers, stream=httpx.ByteStream(body))
+        return httpx.Response(status, headers=headers, stream=httpx.ByteStream(body), request=request)
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +178,7 @@ def scripted():
     script = Script()
     client = VideosClient(ENDPOINT, backoff=BACKOFF)
     client.close()
-    client._pooled = client._fresh = httpx.Client(transport=httpx.MockTransport(script))
+    client._pooled = client._fresh = script
     return client, script
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from airflow_provider_videos.api.transport import AsyncTransport
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
@@ -75,17 +77,17 @@ class Body(httpx.AsyncByteStream):
 
 def watch_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the loop know what is on the wire."""
-    send: Callable[..., Awaitable[httpx.Response]] = httpx.AsyncHTTPTransport.handle_async_request
+    send: Callable[..., Awaitable[httpx.Response]] = AsyncTransport.send
 
-    async def watched(self: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
+    async def watched(self: AsyncTransport, request: httpx.Request, *, stream: bool) -> httpx.Response:
         loop = asyncio.get_running_loop()
         if not isinstance(loop, TurnedLoop):
-            return await send(self, request)
+            return await send(self, request, stream=stream)
         loop.under_way += 1
         loop.most_under_way = max(loop.most_under_way, loop.under_way)
         loop.asked.set()
         try:
-            response = await send(self, request)
+            response = await send(self, request, stream=stream)
         except BaseException:
             loop.under_way -= 1
             raise
@@ -93,7 +95,7 @@ def watch_requests(monkeypatch: pytest.MonkeyPatch) -> None:
         response.stream = Body(response.stream, loop)
         return response
 
-    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", watched)
+    monkeypatch.setattr(AsyncTransport, "send", watched)
 
 
 def run(main: Coroutine[Any, Any, Any], clock: ManualClock | None = None) -> Any:

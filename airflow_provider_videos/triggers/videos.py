@@ -51,6 +51,7 @@ class VideoTrigger(BaseTrigger):
     :param cancel_on_kill: whether the video is deleted when a user marks the task failed.
     :param timeout: how long the task waits in all, in seconds.
     :param end_from_trigger: whether a completed video ends the task here, without a worker.
+    :param later: what a newer release has stored beside these; kept as it is, for when it is back.
     """
 
     timeout_after: datetime | None = None
@@ -59,8 +60,8 @@ class VideoTrigger(BaseTrigger):
         self,
         *,
         video_id: str,
-        videos_conn_id: str,
-        poke_interval: float,
+        videos_conn_id: str = "videos_default",
+        poke_interval: float = 15.0,
         started_at: float | None = None,
         deadline: float | None = None,
         exponential_backoff: bool = False,
@@ -70,6 +71,7 @@ class VideoTrigger(BaseTrigger):
         cancel_on_kill: bool = False,
         timeout: float = 0.0,
         end_from_trigger: bool = False,
+        **later: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call] # Airflow's own class has no types
         self.video_id = video_id
@@ -84,12 +86,14 @@ class VideoTrigger(BaseTrigger):
         self.cancel_on_kill = cancel_on_kill
         self.timeout = timeout
         self.end_from_trigger = end_from_trigger
+        self._later = later
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what rebuilds this trigger; it is stored in plain text and holds nothing secret."""
         return (
             "airflow_provider_videos.triggers.videos.VideoTrigger",
             {
+                **self._later,
                 "video_id": self.video_id,
                 "videos_conn_id": self.videos_conn_id,
                 "poke_interval": self.poke_interval,

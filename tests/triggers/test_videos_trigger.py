@@ -180,6 +180,22 @@ def test_what_a_release_has_stored_is_understood_by_ours(kwargs):
     assert kwargs.items() <= stored.items()
 
 
+def test_what_a_newer_release_has_stored_beside_it_is_kept():
+    stored = {"video_id": "v", "poke_interval": 15.0, "attention": 3, "zones": ["a"]}
+    waiting = VideoTrigger(**stored)
+    assert stored.items() <= waiting.serialize()[1].items()
+    assert VideoTrigger(**waiting.serialize()[1]).serialize() == waiting.serialize()
+    assert (waiting.videos_conn_id, waiting.poke_interval) == ("videos_default", 15.0)
+
+
+def test_the_names_of_what_is_stored_are_frozen():
+    _, stored = VideoTrigger(video_id="v").serialize()
+    assert list(stored) == [
+        *("video_id", "videos_conn_id", "poke_interval", "started_at", "deadline", "exponential_backoff"),
+        *("max_wait", "silent_fail", "shown", "cancel_on_kill", "timeout", "end_from_trigger"),
+    ]
+
+
 class TestWhereTheSchedulerStartsIt:
     def started(self, video_id, **options):
         """As the scheduler and the triggerer make it: from arguments fixed at parse time, and a deadline."""

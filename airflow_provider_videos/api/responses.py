@@ -24,7 +24,7 @@ from airflow_provider_videos.api.errors import (
     Unauthorized,
     Unreadable,
 )
-from airflow_provider_videos.api.models import Character, Problem, Video, VideoPage
+from airflow_provider_videos.api.models import Character, Problem, Video, VideoPage, is_same_id
 from airflow_provider_videos.api.retry import Event, Outcome, http_date, parse_retry_after
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ _MAX_DIGITS = 1000
 
 _QUOTED = 500
 _READ = 10_000
-_ABOUT_THE_CALLER = {401, 403, 429}
+_OF_A_FAILED_JOB = {400, 500}
 _SHORTEST_SECRET = 6
 _SHORTEST_ECHO = 12
 _MOST_OBJECTS = 20
@@ -69,6 +69,7 @@ _NO_ROUTE = re.compile(
 )
 _MAX_CONTENT_TYPE = 255
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
+_NO_DATABASE = re.compile(r"\bno[_ ](?:db[_ ]connection|connected[_ ]db)\b", re.IGNORECASE)
 _LENGTH = re.compile(r"\d{1,18}", re.ASCII)
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)", re.ASCII)
 _STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e]{0,1000}"')
@@ -94,20 +95,27 @@ def find_failed_video(response: httpx.Response, video_id: str) -> Video | None:
     """
     Find a failed job in an answer that is not a success.
 
-    Some servers answer the GET of a failed job with an error status and the video as its body, or as text
-    somewhere inside ``error.message``. An error envelope with an id and a status of its own is no such video.
+    Some servers answer the GET of a failed job with 400 or 500 and the video as its body, or as text
+    somewhere inside ``error.message``. An error envelope with an id and a status of its own is no such video,
+    and another video that an error quotes is not the one that was asked for.
 
     :param response: the answer, its body read.
     :param video_id: the video that was asked for.
     """
-    if response.status_code in _ABOUT_THE_CALLER:
+    if response.status_code not in _OF_A_FAILED_JOB:
         return None
     body = _content(response)
     for found in (body, *_objects_in(_envelope(body).message)):
         video = _parsed(Video, found)
-        if video and video.has_failed and (video.id == video_id or found.get("object") == "video"):
+        if video and video.has_failed and is_same_id(video.id, video_id) and _is_a_video(found):
             return video
     return None
+
+
+def _is_a_video(body: dict[str, Any]) -> bool:
+    """Say whether a body is the contract's own object, and no envelope that has an id and a status, too."""
+    unnamed = "object" not in body and body["status"] == "failed" and isinstance(body.get("error"), dict)
+    return unnamed or body.get("object") == "video"
 
 
 def read_page(response: httpx.Response) -> VideoPage:
@@ -271,6 +279,7 @@ def error_of(
     )
 
 
+_CHECK_THE_KEY = "check the key in the connection's password field"
 _NO_SERVICE = "does the base URL end in /v1, and does the service still offer the Videos API?"
 
 
@@ -287,7 +296,7 @@ def _kind(outcome: Outcome, operation: str, words: str) -> tuple[type[AnswerErro
     cases: list[tuple[bool, type[AnswerError], str]] = [
         (outcome.account_is_empty, QuotaExhausted, "the account has no quota left; retrying does not help"),
         (outcome.refused_for_now, Busy, ""),
-        (status in (401, 403), Unauthorized, "check the key in the connection's password field"),
+        (status in (401, 403) or _is_about_the_key(outcome), Unauthorized, _CHECK_THE_KEY),
         (no_such_route, NotSupported, f"{unsupported}, or {_OFTEN_ABSENT.get(operation)}"),
         (no_such_place and operation in _ALWAYS_THERE, NotFound, _NO_SERVICE),
         (no_such_place, NotFound, ""),
@@ -297,6 +306,11 @@ def _kind(outcome: Outcome, operation: str, words: str) -> tuple[type[AnswerErro
         (outcome.code == "model_not_found", Refused, _NO_SERVICE),
     ]
     return next(((kind, advice) for applies, kind, advice in cases if applies), (Refused, ""))
+
+
+def _is_about_the_key(outcome: Outcome) -> bool:
+    """Say whether a gateway refuses a key that it has no database to look up in."""
+    return 400 <= outcome.status_code < 500 and bool(_NO_DATABASE.search(f"{outcome.code} {outcome.words}"))
 
 
 def _is_a_router_s(words: str) -> bool:

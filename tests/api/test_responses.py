@@ -25,7 +25,12 @@ from airflow_provider_videos.api.responses import (
     words_of,
 )
 
-FAILED = {"id": "v", "status": "failed", "error": {"code": 500, "message": "out of memory"}}
+FAILED = {
+    "id": "v",
+    "object": "video",
+    "status": "failed",
+    "error": {"code": 500, "message": "out of memory"},
+}
 
 
 def answer(status: int, body: object = None, **headers: str) -> httpx.Response:
@@ -140,23 +145,50 @@ def test_a_failed_video_is_found_inside_an_error(body):
     [
         (500, {}),
         (500, "oops"),
-        (500, {"id": "v", "status": "queued"}),
-        (500, {"id": "v", "status": "success"}),
+        (500, {"id": "v", "object": "video", "status": "queued"}),
+        (500, {"id": "v", "object": "video", "status": "success"}),
         (500, {"error": {"message": "[1]"}}),
-        (503, {"id": "req_77", "status": "error", "message": "upstream overloaded"}),
-        (401, FAILED),
-        (403, FAILED),
-        (429, FAILED),
+        # a gateway's envelope, with an id and a status of its own, or with ours
+        *(
+            (status, {"id": "req_77", "status": "error", "message": "no upstream"})
+            for status in (400, 500, 503)
+        ),
+        *((status, {"id": "v", "status": "error"}) for status in (400, 404, 500, 502, 503)),
+        (500, {"id": "v", "status": "failed", "error": "upstream timed out"}),
+        (500, {"id": "v", "status": "error", "error": {"message": "upstream timed out"}}),
+        (500, {"id": "v", "object": "error", "status": "failed", "error": {"message": "oops"}}),
+        (500, {"error": {"message": json.dumps({"id": "v", "status": "failed"})}}),
+        # another video that an error quotes
+        (500, {**FAILED, "id": "w"}),
+        (500, {"error": {"message": "still busy with " + json.dumps({**FAILED, "id": "w"})}}),
+        (500, {"error": {"message": json.dumps({"data": [FAILED]})}}),
+        # another status than those of the servers that do so
+        *((status, FAILED) for status in (401, 403, 404, 409, 410, 422, 429, 501, 502, 503, 504)),
+        (503, {"error": {"message": json.dumps(FAILED)}}),
     ],
 )
 def test_other_errors_are_no_failed_video(status, body):
     assert find_failed_video(answer(status, body), "v") is None
 
 
-def test_a_failed_video_of_another_id_says_that_it_is_a_video():
-    body = {**FAILED, "id": "upstream-id"}
-    assert find_failed_video(answer(500, body), "v") is None
-    assert find_failed_video(answer(500, {**body, "object": "video"}), "v").id == "upstream-id"
+@pytest.mark.parametrize("status", [400, 500])
+@pytest.mark.parametrize("word", ["failed", "error", "cancelled", "expired"])
+def test_a_failed_video_is_the_one_that_was_asked_for(status, word):
+    body = {**FAILED, "status": word}
+    assert find_failed_video(answer(status, body), "v").status == word
+    assert find_failed_video(answer(status, body), "w") is None
+
+
+def test_a_failed_video_need_not_call_itself_one():
+    body = {"id": "v", "status": "failed", "error": {"message": "out of memory"}}
+    assert find_failed_video(answer(500, body), "v").error.message == "out of memory"
+
+
+def test_a_gateway_s_id_holds_that_of_the_video_it_quotes():
+    inner = "gateway:provider:hosted;model_id:wan;video_id:upstream"
+    asked = "video_" + base64.b64encode(inner.encode()).decode()
+    assert find_failed_video(answer(500, {"error": WRAPPED}), asked).id == "upstream"
+    assert find_failed_video(answer(500, {"error": WRAPPED}), "v") is None
 
 
 @pytest.mark.parametrize("charset", ["hex", "zlib", "rot13", "utf-7", "nonsense", "utf-16"])
@@ -209,7 +241,7 @@ def test_a_login_page_is_no_list_of_models():
 
 WRAPPED = (
     "litellm.InternalServerError: OpenAIException - "
-    + json.dumps({**FAILED, "object": "video", "id": "upstream"})
+    + json.dumps({**FAILED, "id": "upstream"})
     + "\n\nLiteLLM: model group 'x' failed with the error above."
 )
 
@@ -224,7 +256,7 @@ WRAPPED = (
     ],
 )
 def test_a_failed_video_is_found_in_the_middle_of_a_text(body):
-    assert find_failed_video(answer(500, body), "v").error.message == "out of memory"
+    assert find_failed_video(answer(500, body), "upstream").error.message == "out of memory"
 
 
 @pytest.mark.parametrize("text", ["{" * 100_000, '{"a":' * 100_000, "{} " * 30 + json.dumps(FAILED)])
@@ -465,3 +497,25 @@ def test_a_digest_is_read_in_each_of_its_spellings(headers, algorithm):
     assert (digest and digest[0]) == algorithm
     if digest:
         assert digest[1] == base64.b64decode({"sha256": SHA, "md5": MD5}[digest[0]]).hex()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": {"message": "No connected db.", "type": "no_db_connection", "param": None, "code": "400"}},
+        {"error": {"message": "oops", "type": "no_db_connection", "code": "400"}},
+        {"error": {"message": "oops", "type": "auth_error", "code": "no_db_connection"}},
+        {"error": {"message": 'Exception - {"error": {"message": "No connected db."}}'}},
+    ],
+)
+def test_a_gateway_without_a_database_refuses_the_key(body):
+    refused = error(answer(400, body))
+    assert type(refused) is errors.Unauthorized
+    assert "check the key" in str(refused)
+    assert refused.status_code == 400
+    assert type(error(answer(500, body))) is errors.ServerFault
+
+
+@pytest.mark.parametrize("words", ["no_db_connections_left", "db", "not connected", "volcano_db_connection"])
+def test_other_refusals_are_not_about_the_key(words):
+    assert type(error(answer(400, {"error": {"message": words, "code": words}}))) is errors.Refused

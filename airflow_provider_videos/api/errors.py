@@ -21,6 +21,7 @@ What can go wrong, drawn as a tree whose branches are what a caller can do about
     │   └── Unreadable      a success whose body makes no sense
     ├── VideoFailed         the job ended without a video
     ├── VideoLost           the server no longer knows the job
+    ├── VideoUnavailable    the server fails on this video alone
     └── DeliveryError       what came is not the whole file, or could not be written
         ├── Expired         the server no longer hands the file out
         ├── NotReady        the server said with a success that there is no file: it may come
@@ -168,6 +169,10 @@ class VideoFailed(VideosError):
 
 class VideoLost(VideosError):
     """The server no longer knows the job."""
+
+
+class VideoUnavailable(VideosError):
+    """The server fails whenever it is asked for this video, though it serves others."""
 
 
 class DeliveryError(VideosError):

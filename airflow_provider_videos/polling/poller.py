@@ -64,11 +64,12 @@ class Heard(NamedTuple):
 class _Question(asyncio.Future[Heard]):
     """What a wait asks, and the future that it awaits: one object, for there are thousands a minute."""
 
-    __slots__ = ("alarm", "due", "in_line", "interval", "left_to_list", "video_id", "welcome")
+    __slots__ = ("alarm", "due", "fresh", "in_line", "interval", "left_to_list", "video_id", "welcome")
 
-    def __init__(self, video_id: str, *, due: float, interval: float, welcome: float) -> None:
+    def __init__(self, video_id: str, *, due: float, interval: float, welcome: float, fresh: bool) -> None:
         super().__init__()
         self.video_id = video_id
+        self.fresh = fresh
         self.due = due
         self.interval = interval
         self.welcome = welcome
@@ -97,7 +98,13 @@ class Poller:
         self._reader: asyncio.Task[None] | None = None
 
     async def ask(
-        self, video_id: str, *, due: float, interval: float, heard_at: float | None = None
+        self,
+        video_id: str,
+        *,
+        due: float,
+        interval: float,
+        heard_at: float | None = None,
+        fresh: bool = False,
     ) -> Heard:
         """
         Return what the server says of a video.
@@ -106,15 +113,24 @@ class Poller:
         :param due: when to ask, by the event loop's clock. The answer may come half an interval early.
         :param interval: about how many seconds pass between two questions of this wait.
         :param heard_at: when it last heard.
+        :param fresh: whether to ask for the video itself, on a connection of its own.
         """
         welcome = 0.0 if heard_at is None else heard_at + interval / 2
-        question = _Question(video_id, due=due, interval=interval, welcome=welcome)
+        question = _Question(video_id, due=due, interval=interval, welcome=welcome, fresh=fresh)
         self._asked.setdefault(video_id, []).append(question)
         self._set_alarm(question, due)
         try:
             return await question
         finally:
             self._forget(question)
+
+    async def serves_others(self, video_id: str) -> bool | None:
+        """
+        Say whether the server answers for other videos, or lists its models; None if nobody knows.
+
+        :param video_id: the video that it fails on.
+        """
+        return await self._session.serves_others(video_id)
 
     def counts(self) -> Counter[str]:
         """Return how many answers waits were given since the last call, and how many out of the list."""
@@ -223,8 +239,11 @@ class Poller:
 
     async def _retrieve(self, video_id: str) -> Heard:
         began = self._loop.time()
+        fresh = any(question.fresh for question in self._asked.get(video_id, ()))
         try:
-            answer: Video | VideosError = await self._session.perform(requests.retrieve(video_id))
+            answer: Video | VideosError = await self._session.perform(
+                requests.retrieve(video_id, fresh=fresh)
+            )
         except VideosError as error:
             answer = error
         heard = Heard(answer, seconds=self._loop.time() - began)
@@ -241,7 +260,7 @@ class Poller:
 
     def _is_list_read(self, question: _Question) -> bool:
         """Say whether the list may answer, and have it read if that pays."""
-        if self._listing.lacks(question.video_id):
+        if question.fresh or self._listing.lacks(question.video_id):
             return False
         if self._reader is None and self._listing.pays(self._asked):
             self._reader = self._start(self._read_list(question.interval * _GATHERING))

@@ -7,10 +7,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from airflow_provider_videos.api import requests
 from airflow_provider_videos.api.client import AsyncVideosClient, prepare
 from airflow_provider_videos.api.errors import NotConnected, TransportError, Unauthorized, VideosError
 from airflow_provider_videos.api.retry import Backoff
 from airflow_provider_videos.polling.gate import Gate
+from airflow_provider_videos.polling.watch import is_sound
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -23,6 +25,10 @@ T = TypeVar("T")
 
 CONNECTIONS = 8
 REREAD_SECONDS = 300.0
+
+# For how long it is believed that a server serves others, or does not.
+CHECK_SECONDS = 60.0
+_SERVED = 2
 
 # A pooled connection may be dead without our knowing; what fails this early failed because of it.
 _DEAD_ON_ARRIVAL_SECONDS = 1.0
@@ -49,6 +55,10 @@ class Session:
         self._reads = 0
         self._open: _Open | None = None
         self._free_at = 0.0
+        self._served: dict[str | None, float] = {}
+        self._checking = asyncio.Lock()
+        self._checked_at = -CHECK_SECONDS
+        self._lists_models: bool | None = None
 
     @property
     def paced(self) -> bool:
@@ -68,7 +78,36 @@ class Session:
             self.gate.heard(error, _now())
             raise
         self.gate.heard(None, _now())
+        self._note_served(operation.video_id)
         return value
+
+    async def serves_others(self, video_id: str) -> bool | None:
+        """
+        Say whether the server answers for something else than a video that it fails on; None if nobody knows.
+
+        :param video_id: that video.
+        """
+        async with self._checking:
+            if any(_now() < at + CHECK_SECONDS for other, at in self._served.items() if other != video_id):
+                return True
+            if _now() >= self._checked_at + CHECK_SECONDS:
+                self._checked_at = _now()
+                self._lists_models = await self._does_it_list_models()
+            return self._lists_models
+
+    async def _does_it_list_models(self) -> bool | None:
+        try:
+            await self.perform(requests.list_models())
+        except VideosError as error:
+            return is_sound(error)
+        return True
+
+    def _note_served(self, video_id: str | None) -> None:
+        # Two are enough to know one that is not the one in question.
+        self._served.pop(video_id, None)
+        self._served[video_id] = _now()
+        if len(self._served) > _SERVED:
+            del self._served[next(iter(self._served))]
 
     async def aclose(self) -> None:
         """Close the client."""

@@ -1,8 +1,9 @@
 """
 What one wait makes of each answer. Pure, and the same whether a worker or a triggerer waits.
 
-A wait ends with a video, with :class:`VideoFailed`, with :class:`VideoLost` or with an error that waiting
-does not cure. Everything else is a reason to ask again: only the caller's deadline bounds it.
+A wait ends with a video, with :class:`VideoFailed`, :class:`VideoLost` or :class:`VideoUnavailable`, or with
+an error that waiting does not cure. Everything else is a reason to ask again: only the caller's deadline
+bounds it.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from airflow_provider_videos.api.errors import (
     NotSupported,
     ServerFault,
     TransportError,
+    Unauthorized,
     Unreadable,
     VideoFailed,
     VideoLost,
     VideosError,
+    VideoUnavailable,
 )
-from airflow_provider_videos.api.models import Phase
+from airflow_provider_videos.api.models import Phase, is_same_id
 from airflow_provider_videos.api.responses import problem_of
 
 if TYPE_CHECKING:
@@ -30,11 +33,31 @@ if TYPE_CHECKING:
 
     from airflow_provider_videos.api.models import Video, VideoDeleted
 
-_TRANSIENT = (TransportError, ServerFault, Busy, Unreadable)
+_OF_THE_WAY = (TransportError, Busy)
+_FAULTS = (ServerFault, Unreadable)
 
-# Replicas behind one address answer 404 for each other's jobs, so one 404 proves nothing.
-LOST_AFTER_ANSWERS = 3
-LOST_AFTER_SECONDS = 30.0
+# Replicas behind one address answer 404 for each other's jobs, so one 404 proves nothing, and on a connection
+# that is kept a hundred prove no more. On fresh ones, where each replica answers as often as any other, 30 in
+# a row come up in ten minutes of 120 questions with a chance of 4e-8 for two replicas, 2e-4 for three.
+LOST_AFTER_ANSWERS = 30
+LOST_AFTER_SECONDS = 120.0
+LONGEST_INTERVAL_WHILE_MISSING = 10.0  # so that a server that has lost it is found out within five minutes
+
+# A server that restarts, loads its model or is deployed anew is back within minutes, and fails on all videos
+# alike until then. What it fails on alone for a quarter of an hour, it fails on for ever.
+UNAVAILABLE_AFTER_SECONDS = 900.0
+_ACCIDENTS = 3  # how many faults in a row are not yet looked into
+
+_CURES: tuple[tuple[type[VideosError], str], ...] = (
+    (TransportError, "See whether the server runs and can be reached from the workers"),
+    (ServerFault, "Find out from the server's own log why it fails"),
+    (Unreadable, "See whether the base URL leads to the server itself, and not to a login or an error page"),
+    (Busy, "Let fewer tasks ask at a time, or set requests_per_minute in the connection"),
+    (Unauthorized, "Put a key that is allowed to see the video into the connection"),
+    (VideosError, "Put that right"),
+)
+
+_AGAIN = "creating it again would buy a second one"
 
 LONGEST_RETRY_AFTER = 600.0
 
@@ -53,6 +76,8 @@ class Watch:
     :param patient: whether errors that waiting does not cure are waited out as well.
     :param missing: how many times in a row the server did not know the video.
     :param missing_since: when it first did not.
+    :param faults: how many times in a row the server failed when it was asked for the video.
+    :param faulty_since: since when it did so while it served others; 0 if it is not known to.
     :param shown: the last status that was handed out to be logged.
     :param shown_at: when that was.
     """
@@ -62,6 +87,8 @@ class Watch:
     patient: bool = False
     missing: int = 0
     missing_since: float = 0.0
+    faults: int = 0
+    faulty_since: float = 0.0
     shown: str = ""
     shown_at: float = 0.0
 
@@ -78,26 +105,48 @@ class Watch:
         """
         return cls(**{name: record[name] for name in cls.__dataclass_fields__ if name in record})
 
-    def take(self, answer: Video | VideosError, now: float) -> bool:
+    @property
+    def is_missing(self) -> bool:
+        """Whether the server did not know the video; a fresh connection may lead to a replica that does."""
+        return self.missing > 0
+
+    @property
+    def is_faulty(self) -> bool:
+        """Whether the server fails on the video so often that it matters whether it serves others."""
+        return self.faults >= _ACCIDENTS
+
+    def take(self, answer: Video | VideosError, now: float, *, serves_others: bool | None = None) -> bool:
         """
         Take in an answer and say whether the video is there.
 
         :param answer: the video, or the error that came instead of it.
         :param now: the present time.
+        :param serves_others: whether the server answers for other videos, or lists its models; None if nobody
+            knows.
         :raises VideoFailed: if the job ended without a video.
-        :raises VideoLost: if the server has not known it several times in a row, over some time.
+        :raises VideoLost: if the server has not known it many times in a row, over some time.
+        :raises VideoUnavailable: if it has failed on this video alone, over some time.
         :raises VideosError: if something is wrong that waiting does not cure.
         """
+        if isinstance(answer, _OF_THE_WAY):
+            return False  # which says nothing of the video
         if isinstance(answer, NotFound):
             return self._miss(now)
         self.missing = 0
+        if isinstance(answer, _FAULTS):
+            return self._fault(answer, now, serves_others)
+        self.faults, self.faulty_since = 0, 0.0
         if isinstance(answer, VideosError):
-            if not self.patient and not isinstance(answer, _TRANSIENT):
+            if not self.patient:
                 raise answer
             return False
-        if answer.has_failed:
+        if answer.has_failed and self._is_ours(answer):
             raise failure(answer, self.video_id)
         return answer.phase is Phase.SUCCEEDED
+
+    def _is_ours(self, video: Video) -> bool:
+        # A gateway's envelope may have an id and a status of its own.
+        return is_same_id(video.id, self.video_id) or (video.model_extra or {}).get("object") == "video"
 
     def _miss(self, now: float) -> bool:
         self.missing += 1
@@ -112,6 +161,17 @@ class Watch:
             "expire",
             video_id=self.video_id,
         )
+
+    def _fault(self, error: VideosError, now: float, serves_others: bool | None) -> bool:  # noqa: FBT001 - a fact
+        self.faults += 1
+        if serves_others is False:
+            self.faulty_since = 0.0  # an outage, which is waited out
+        elif serves_others and not self.faulty_since:
+            self.faulty_since = now
+        lasted = now - self.faulty_since if self.faulty_since else 0.0
+        if not serves_others or lasted < UNAVAILABLE_AFTER_SECONDS or self.patient:
+            return False
+        raise unavailable(error, self.video_id)
 
     def news(self, answer: Video | VideosError, now: float) -> str | None:
         """
@@ -149,6 +209,50 @@ def failure(video: Video, video_id: str) -> VideoFailed:
     problem = problem_of(video)
     reason = problem.message or "the server gave no reason"
     return VideoFailed(f"the video ended as {video.status}: {reason}", video_id=video_id, code=problem.code)
+
+
+def unavailable(error: VideosError, video_id: str) -> VideoUnavailable:
+    """
+    Return the error for a video that the server fails on each time, in the server's own words.
+
+    :param error: what it answered last.
+    :param video_id: the video.
+    """
+    minutes = UNAVAILABLE_AFTER_SECONDS / 60
+    return VideoUnavailable(
+        f"the server serves others and has failed on this video for {minutes:.0f} minutes. The last error: "
+        f"{error}. Ask who runs the server, then clear this task to go on waiting; {_AGAIN}",
+        video_id=video_id,
+    )
+
+
+def is_sound(error: VideosError) -> bool | None:
+    """
+    Say whether a server serves others; None if that does not follow.
+
+    :param error: what came when it was asked for something else than a certain video.
+    """
+    return False if isinstance(error, TransportError | ServerFault | Busy | Unreadable) else None
+
+
+def late_because(answer: Video | VideosError | None, *, kept: bool = True) -> str:
+    """
+    Return how a message goes on that says that a video was not there in time: the last error, and what to do.
+
+    :param answer: what the server said last, or the error that came instead; None if it was not asked.
+    :param kept: whether the video lives on at the server.
+    """
+    if isinstance(answer, NotFound):
+        return f", and the server does not know it: is it the server it is from? The last error: {answer}"
+    error = f". The last error: {answer}" if isinstance(answer, VideosError) else ""
+    if not kept:
+        return f", and is given up on the server, too{error}"
+    if not error:
+        return (
+            f". It lives on at the server: clear this task to go on waiting, or raise its timeout; {_AGAIN}"
+        )
+    cure = next(cure for kind, cure in _CURES if isinstance(answer, kind))
+    return f"{error}. {cure}, then clear this task to go on waiting; {_AGAIN}"
 
 
 def next_interval(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ from airflow_provider_videos.api.errors import (
     VideoFailed,
     VideoLost,
     VideosError,
+    VideoUnavailable,
 )
 
 if TYPE_CHECKING:
@@ -46,8 +48,9 @@ class VideoSensor(BaseSensorOperator):
     """
     Wait until a video is completed and return its id.
 
-    A failed or lost video fails the task at once, whatever ``retries`` says: waiting again would not bring
-    it back. A failed one is pushed as ``video`` all the same, for tasks that decide about another attempt.
+    A video that failed, is lost or can't be asked for fails the task at once, whatever ``retries`` says:
+    waiting again would not bring it back. One that failed is pushed as ``video`` all the same, for tasks that
+    decide about another attempt.
     Errors of the server on the way are waited out until the deadline. Deferred, in poke and in reschedule
     mode the outcome is the same.
 
@@ -87,7 +90,9 @@ class VideoSensor(BaseSensorOperator):
     _client: VideosClient | None = None
     _watch: Watch | None = None
     _pause = 0.0  # what the server asked us to wait
-    _unknown = False  # whether the server did not know the video when it was last asked
+    _answer: Video | VideosError | None = None  # what the server said last
+    _serves_others: bool | None = None  # while it fails on this video
+    _asked_for_others = -math.inf
 
     def __init__(
         self,
@@ -134,16 +139,20 @@ class VideoSensor(BaseSensorOperator):
         :param context: Airflow's context.
         :param event: what the trigger fired.
         """
+        from airflow_provider_videos.polling.watch import unavailable
+
         if event["status"] == "lost":
             raise AirflowFailException(event["error"])
         video = self._look(context, self._new_watch(), quiet=True)
         if video is not None:
             return self._push(context, video)
+        if event["status"] == "unavailable" and isinstance(self._answer, VideosError):
+            raise AirflowFailException(str(unavailable(self._answer, self.video_id)))
         if event["status"] == "timeout":
             raise AirflowTaskTimeout(self._too_late()) if self._tries_end_first else AirflowSensorTimeout
+        reason = event["error"] or event["status"]
         raise TransportError(
-            f"the triggerer could not go on asking ({event['error'] or 'the video was there and is not'}), "
-            "and the video is not there yet",
+            f"the triggerer stopped asking before the video was completed: {reason}",
             video_id=self.video_id,
         )
 
@@ -215,7 +224,12 @@ class VideoSensor(BaseSensorOperator):
         return min(limited.total_seconds(), self.timeout) if limited else self.timeout
 
     def _get_next_poke_interval(self, *args: Any, **kwargs: Any) -> float:
-        return max(self._pause, super()._get_next_poke_interval(*args, **kwargs))
+        from airflow_provider_videos.polling.watch import LONGEST_INTERVAL_WHILE_MISSING
+
+        interval = super()._get_next_poke_interval(*args, **kwargs)
+        if isinstance(self._answer, NotFound):
+            interval = min(interval, LONGEST_INTERVAL_WHILE_MISSING)
+        return max(self._pause, interval)
 
     def _defer(self, watch: Watch) -> NoReturn:
         from airflow_provider_videos.triggers.videos import VideoTrigger
@@ -295,10 +309,11 @@ class VideoSensor(BaseSensorOperator):
 
     def _look(self, context: Context, watch: Watch, *, quiet: bool = False) -> Video | None:
         """Ask the server once; return the video if it is there."""
-        answer = self._ask()
+        answer = self._answer = self._ask(fresh=watch.is_missing)
+        serves_others = self._does_it_serve_others() if watch.is_faulty else None
         try:
-            done = watch.take(answer, time.time())
-        except (VideoFailed, VideoLost) as end:
+            done = watch.take(answer, time.time(), serves_others=serves_others)
+        except (VideoFailed, VideoLost, VideoUnavailable) as end:
             if isinstance(end, VideoFailed) and not isinstance(answer, VideosError):
                 self._push_failed(context, answer, end)
             raise AirflowFailException(str(end)) from end
@@ -307,19 +322,33 @@ class VideoSensor(BaseSensorOperator):
             self.log.info(line)
         return answer if done and not isinstance(answer, VideosError) else None
 
-    def _ask(self) -> Video | VideosError:
+    def _ask(self, *, fresh: bool) -> Video | VideosError:
+        from airflow_provider_videos.api import requests
         from airflow_provider_videos.polling.watch import obeyed
 
-        self._pause, self._unknown = 0.0, False
+        self._pause = 0.0
         try:
-            return self._connect().retrieve(self.video_id)
+            return self._connect().perform(requests.retrieve(self.video_id, fresh=fresh))
         except AnswerError as error:
             if isinstance(error, Unauthorized):
                 self._disconnect()  # the key may have been changed since
-            self._pause, self._unknown = obeyed(error.retry_after), isinstance(error, NotFound)
+            self._pause = obeyed(error.retry_after)
             return error
         except VideosError as error:
             return error
+
+    def _does_it_serve_others(self) -> bool | None:
+        """Ask the server for its models, once in a minute, to tell an outage from one bad video."""
+        from airflow_provider_videos.polling.watch import REMIND_SECONDS, is_sound
+
+        if time.monotonic() >= self._asked_for_others + REMIND_SECONDS:
+            self._asked_for_others = time.monotonic()
+            try:
+                self._connect().list_models()
+                self._serves_others = True
+            except VideosError as error:
+                self._serves_others = is_sound(error)
+        return self._serves_others
 
     def _push_failed(self, context: Context, video: Video, end: VideoFailed) -> None:
         from airflow_provider_videos.api.models import Phase
@@ -380,12 +409,7 @@ class VideoSensor(BaseSensorOperator):
         return AirflowSensorTimeout(self._too_late())
 
     def _too_late(self) -> str:
+        from airflow_provider_videos.polling.watch import late_because
+
         late = f"Video {self.video_id} was not completed within {self._patience:g} s"
-        if self._unknown:
-            return f"{late}, and the server does not know it: is it the server it is from?"
-        if self.cancel_on_timeout and not self._tries_end_first:
-            return f"{late}, and is given up on the server, too"
-        return (
-            f"{late}. It lives on at the server: clear this task to go on waiting, or raise its timeout; "
-            "creating it again would buy a second one"
-        )
+        return late + late_because(self._answer, kept=not self.cancel_on_timeout or self._tries_end_first)

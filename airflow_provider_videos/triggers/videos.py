@@ -13,10 +13,23 @@ from airflow.sdk import TaskInstanceState
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
 
-from airflow_provider_videos.api.errors import AnswerError, VideoFailed, VideoLost, VideosError
+from airflow_provider_videos.api.errors import (
+    AnswerError,
+    VideoFailed,
+    VideoLost,
+    VideosError,
+    VideoUnavailable,
+)
 from airflow_provider_videos.hooks.videos import VideosHook
 from airflow_provider_videos.polling.poller import poller_of
-from airflow_provider_videos.polling.watch import Watch, cancellation, first_due, next_due, next_interval
+from airflow_provider_videos.polling.watch import (
+    LONGEST_INTERVAL_WHILE_MISSING,
+    Watch,
+    cancellation,
+    first_due,
+    next_due,
+    next_interval,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -35,9 +48,9 @@ class VideoTrigger(BaseTrigger):
     Ask for a video's state until it has ended or the deadline has passed.
 
     The one event it fires is small and repeats no word of the server; the task that resumes asks it itself:
-    ``{"video_id", "status", "error"}``, with a status of ``ended``, ``lost``, ``timeout`` or ``error``. All
-    times are absolute, in unix seconds, so that a restart of the triggerer does not shift them; where the
-    scheduler starts the trigger, Airflow keeps the deadline.
+    ``{"video_id", "status", "error"}``, with a status of ``ended``, ``lost``, ``unavailable``, ``timeout`` or
+    ``error``. All times are absolute, in unix seconds, so that a restart of the triggerer does not shift
+    them; where the scheduler starts the trigger, Airflow keeps the deadline.
 
     :param video_id: the video.
     :param videos_conn_id: the connection to the server.
@@ -122,6 +135,8 @@ class VideoTrigger(BaseTrigger):
             pass  # the task that resumes asks for the reason
         except VideoLost as problem:
             status, error = "lost", str(problem)
+        except VideoUnavailable:
+            status = "unavailable"  # the task that resumes asks for the reason
         except VideosError as problem:
             status, error = "error", _without_words(problem)
         event = {"video_id": self.video_id, "status": status, "error": error}
@@ -176,21 +191,27 @@ class VideoTrigger(BaseTrigger):
         due = first_due(now, self._interval(now + epoch))
         while not done:
             interval = self._interval(now + epoch)
-            heard = await poller.ask(self.video_id, due=due, interval=interval, heard_at=heard_at)
+            if watch.is_missing:
+                interval = min(interval, LONGEST_INTERVAL_WHILE_MISSING)
+                due = min(due, now + interval)
+            heard = await poller.ask(
+                self.video_id, due=due, interval=interval, heard_at=heard_at, fresh=watch.is_missing
+            )
             now = clock()
             if heard_at is None:
                 stats.gauge("videos.waits", poller.waits, tags={"conn_id": self.videos_conn_id})
             for name, count in poller.counts().items():
                 # The first to hear tells for all that hear with it.
                 stats.incr(f"videos.{name}", count, tags={"conn_id": self.videos_conn_id})
-            done = self._take(watch, heard, now + epoch)
+            serves_others = await poller.serves_others(self.video_id) if watch.is_faulty else None
+            done = self._take(watch, heard, now + epoch, serves_others)
             due, heard_at = next_due(now, due, interval), now
             del heard  # a thousand answers kept until the next ones are work for the garbage collector
 
-    def _take(self, watch: Watch, heard: Heard, now: float) -> bool:
+    def _take(self, watch: Watch, heard: Heard, now: float, serves_others: bool | None) -> bool:  # noqa: FBT001 - a fact
         """Take in what was heard, and say whether the video is there."""
         _measure(heard, self.videos_conn_id)
-        done = watch.take(heard.answer, now)
+        done = watch.take(heard.answer, now, serves_others=serves_others)
         if line := watch.news(heard.answer, now):
             self.log.info(line)
         return done

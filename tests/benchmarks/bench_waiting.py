@@ -145,9 +145,9 @@ def load(contender: str) -> None:
         videos: Any = importlib.import_module("airflow_provider_videos.triggers.videos")
 
         class Counting(Watch):
-            def take(self, answer: Any, now: float) -> bool:
+            def take(self, answer: Any, now: float, **facts: Any) -> bool:
                 note(self.video_id)
-                return super().take(answer, now)
+                return super().take(answer, now, **facts)
 
         videos.Watch = Counting
     if contender == "openai":

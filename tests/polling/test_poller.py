@@ -327,6 +327,80 @@ class TestManners:
         assert min(in_the_dark) > 100
 
 
+class TestWhetherItServesOthers:
+    @pytest.fixture
+    def ask(self, run, waits):
+        def ask(sick, *, after=0.0, times=1):
+            async def main():
+                async with poller_of("videos_default", waits.connect) as poller:
+                    await asyncio.sleep(after)
+                    return [await poller.serves_others(sick) for _ in range(times)]
+
+            return run(main())
+
+        return ask
+
+    def test_its_models_tell(self, ask, videos_emulator):
+        assert ask("sick", times=9) == [True] * 9
+        assert videos_emulator.record.requests["models"] == 1
+
+    @pytest.mark.parametrize(
+        ("status", "serves"), [(500, False), (429, False), (404, None), (405, None), (401, None)]
+    )
+    def test_or_do_not(self, ask, videos_emulator, status, serves):
+        videos_emulator.inject(Fault(Answer(status=status), operation="models", **ALWAYS))
+        assert ask("sick", times=9) == [serves] * 9
+        assert videos_emulator.record.requests["models"] <= 2
+
+    def test_an_answer_about_another_video_tells_for_a_minute(self, run, buy, waits, videos_emulator):
+        sick, other = buy(2)
+        videos_emulator.inject(Fault(Answer(status=500), path=f"/v1/videos/{sick}", **ALWAYS))
+        videos_emulator.inject(Fault(Answer(status=404), operation="models", **ALWAYS))
+
+        async def main():
+            async with poller_of("videos_default", waits.connect) as poller:
+                told = [await poller.serves_others(sick)]
+                for video, due in ((other, 0), (sick, 30)):
+                    await poller.ask(video, due=due, interval=5)
+                    told.append(await poller.serves_others(sick))
+                told.append(await poller.serves_others(other))
+                await asyncio.sleep(61)
+                return [*told, await poller.serves_others(sick)]
+
+        assert run(main()) == [None, True, True, None, None]
+
+
+class TestReplicas:
+    @pytest.fixture
+    def videos_emulator(self, clock):
+        with Emulator(clock=clock, job_seconds=100, replicas=2, balance="connection", seed=7) as emulator:
+            yield emulator
+
+    def test_a_fresh_connection_reaches_the_one_that_knows(self, run, buy, waits, videos_emulator):
+        videos = buy(6)
+        known = []
+
+        async def main():
+            async with poller_of("videos_default", waits.connect) as poller:
+                for video in videos:
+                    fresh = [await poller.ask(video, due=0, interval=5, fresh=True) for _ in range(30)]
+                    known.append({type(heard.answer).__name__ for heard in fresh})
+
+        run(main())
+        assert known == [{"Video", "NotFound"}] * 6
+
+    def test_a_question_that_goes_out_afresh_is_not_left_to_the_list(self, run, buy, waits, videos_emulator):
+        videos = buy(20)
+
+        async def main():
+            async with poller_of("videos_default", waits.connect) as poller:
+                asked = [poller.ask(video, due=0, interval=5, fresh=True) for video in videos]
+                return [heard.listed for heard in await asyncio.gather(*asked)]
+
+        assert run(main()) == [False] * 20
+        assert videos_emulator.record.requests["list"] == 0
+
+
 class TestTheConnectionIsReadAgain:
     def test_when_the_key_is_refused(self, run, buy, waits):
         videos = buy(20)

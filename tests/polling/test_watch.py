@@ -1,23 +1,33 @@
 from __future__ import annotations
 
+import base64
+import random
+
 import pytest
 
 from airflow_provider_videos.api.errors import (
     Busy,
     NotConnected,
     NotFound,
+    QuotaExhausted,
     ServerFault,
     TransportError,
     Unauthorized,
     Unreadable,
     VideoFailed,
     VideoLost,
+    VideosError,
+    VideoUnavailable,
 )
 from airflow_provider_videos.api.models import Video
+from airflow_provider_videos.polling import watch as module
 from airflow_provider_videos.polling.watch import (
+    LONGEST_INTERVAL_WHILE_MISSING,
     LONGEST_RETRY_AFTER,
     Watch,
     first_due,
+    is_sound,
+    late_because,
     next_due,
     next_interval,
     obeyed,
@@ -71,44 +81,241 @@ def test_what_does_not_pass_is_raised_unless_told_to_be_patient(watch):
     assert Watch("v", NOW, patient=True).take(error, NOW) is False
 
 
+MISSING = NotFound("no such video")
+
+
+def miss(watch: Watch, moments) -> None:
+    for moment in moments:
+        assert watch.take(MISSING, NOW + moment) is False
+        assert watch.is_missing
+
+
 @pytest.mark.parametrize(
-    ("times", "lost"),
+    ("before", "last"),
     [
-        ([0, 29, 29.9], False),
-        ([0, 15], False),
-        ([0, 100], False),
-        ([0, 15, 30], True),
-        ([0, 1, 2, 3, 31], True),
+        (range(0, 290, 10), 290),
+        ([*range(29)], 120),
+        (range(0, 2900, 100), 2900),
     ],
 )
-def test_a_video_is_lost_after_several_answers_over_some_time(watch, times, lost):
-    *first, last = times
-    for at in first:
-        assert watch.take(NotFound("no such video"), NOW + at) is False
-    if not lost:
-        assert watch.take(NotFound("no such video"), NOW + last) is False
-        return
-    with pytest.raises(VideoLost, match="the video is lost"):
-        watch.take(NotFound("no such video"), NOW + last)
+def test_a_video_is_lost_after_many_answers_over_some_time(watch, before, last):
+    miss(watch, before)
+    with pytest.raises(VideoLost, match=r"the video is lost: .* 30 times in a row"):
+        watch.take(MISSING, NOW + last)
 
 
-@pytest.mark.parametrize("sign", [video("queued"), ServerFault("oops")])
-def test_any_other_answer_starts_the_count_again(watch, sign):
-    for at in (0, 20):
-        watch.take(NotFound("no"), NOW + at)
-    watch.take(sign, NOW + 25)
-    for at in (40, 60):
-        assert watch.take(NotFound("no"), NOW + at) is False
+@pytest.mark.parametrize("moments", [range(29), [*range(28), 10_000], [at * 2 for at in range(60)]])
+def test_and_not_before(watch, moments):
+    miss(watch, moments)
+
+
+@pytest.mark.parametrize("sign", [video("queued"), video("strange"), ServerFault("oops"), Unreadable("oops")])
+def test_an_answer_about_the_video_starts_the_count_again(watch, sign):
+    miss(watch, range(0, 290, 10))
+    assert watch.take(sign, NOW + 285) is False
+    assert not watch.is_missing
+    miss(watch, range(290, 580, 10))
+
+
+@pytest.mark.parametrize("nothing", [TransportError("dropped"), NotConnected("no"), Busy("not now")])
+def test_no_answer_about_it_does_not(watch, nothing):
+    miss(watch, range(0, 290, 10))
+    assert watch.take(nothing, NOW + 285) is False
+    with pytest.raises(VideoLost):
+        watch.take(MISSING, NOW + 290)
+
+
+def lost(replicas: int, interval: float, rule: random.Random, *, seconds: float = 600) -> bool:
+    """Wait for a job that one of several replicas knows, where each question goes to any of them."""
+    watch, now = Watch("v", NOW), 0.0
+    while now < seconds:
+        try:
+            watch.take(video("queued") if rule.randrange(replicas) == 0 else MISSING, NOW + now)
+        except VideoLost:
+            return True
+        now += min(interval, LONGEST_INTERVAL_WHILE_MISSING) if watch.is_missing else interval
+    return False
+
+
+@pytest.mark.parametrize("interval", [5, 10, 15])
+def test_replicas_that_do_not_know_each_other_s_jobs_lose_no_wait(interval):
+    rule = random.Random(interval)
+    assert sum(lost(2, interval, rule) for _ in range(1000)) == 0
+
+
+def test_which_a_rule_of_three_answers_would_not_hold(monkeypatch):
+    monkeypatch.setattr(module, "LOST_AFTER_ANSWERS", 3)
+    monkeypatch.setattr(module, "LOST_AFTER_SECONDS", 30.0)
+    rule = random.Random(1)
+    assert sum(lost(2, 15, rule) for _ in range(300)) > 200
+
+
+def chance_of_a_run(length: int, of: int, chance: float) -> float:
+    """The chance that something that happens with a chance happens so many times in a row."""
+    runs, happened = [1.0] + [0.0] * (length - 1), 0.0
+    for _ in range(of):
+        happened += runs[-1] * chance
+        runs = [sum(runs) * (1 - chance), *(run * chance for run in runs[:-1])]
+    return happened
+
+
+@pytest.mark.parametrize(("replicas", "most"), [(2, 1e-7), (3, 1e-3)])
+def test_the_chance_of_losing_a_wait_of_ten_minutes_is_below_a_thousandth(replicas, most):
+    # No wait asks more often: a shorter interval meets the seconds, a longer one asks less.
+    questions = int(600 / (module.LOST_AFTER_SECONDS / module.LOST_AFTER_ANSWERS))
+    assert 0 < chance_of_a_run(module.LOST_AFTER_ANSWERS, questions, 1 - 1 / replicas) < most
+    assert chance_of_a_run(3, 40, 0.5) > 0.89
+
+
+@pytest.mark.parametrize("interval", [1, 5, 15, 60, 3600])
+def test_a_server_that_has_lost_it_is_found_out_within_five_minutes(watch, interval):
+    step = int(min(interval, LONGEST_INTERVAL_WHILE_MISSING))
+    last = max(120, 29 * step)
+    miss(watch, range(0, last, step))
+    with pytest.raises(VideoLost):
+        watch.take(MISSING, NOW + last)
+    assert last <= 300
+
+
+FAULT = ServerFault("boom", status_code=500)
+
+
+def fail(watch: Watch, moments, *, serves_others: bool | None = True, error: VideosError = FAULT) -> None:
+    for moment in moments:
+        assert watch.take(error, NOW + moment, serves_others=serves_others) is False
+
+
+@pytest.mark.parametrize("error", [FAULT, ServerFault("no", status_code=502), Unreadable("HTML")])
+def test_a_video_that_alone_is_failed_on_ends_after_a_quarter_of_an_hour(watch, error):
+    fail(watch, range(0, 900, 15), error=error)
+    with pytest.raises(VideoUnavailable) as caught:
+        watch.take(error, NOW + 900, serves_others=True)
+    assert str(error.message) in str(caught.value)
+    assert "15 minutes" in str(caught.value)
+    assert caught.value.video_id == "v"
+
+
+@pytest.mark.parametrize("serves_others", [False, None])
+def test_an_outage_is_waited_out(watch, serves_others):
+    fail(watch, range(0, 100_000, 15), serves_others=serves_others)
+
+
+def test_an_outage_that_ends_at_last_begins_the_quarter_of_an_hour(watch):
+    fail(watch, range(0, 10_000, 15), serves_others=None)
+    fail(watch, range(10_000, 10_900, 15))
+    with pytest.raises(VideoUnavailable):
+        watch.take(FAULT, NOW + 10_900, serves_others=True)
+
+
+@pytest.mark.parametrize("sign", [video("queued"), video("strange")])
+def test_so_does_an_answer(watch, sign):
+    fail(watch, range(0, 900, 15))
+    watch.take(sign, NOW + 899)
+    assert not watch.is_faulty
+    fail(watch, range(900, 1800, 15))
+
+
+def test_so_does_an_outage_in_between(watch):
+    fail(watch, range(0, 885, 15))
+    fail(watch, [885], serves_others=False)
+    fail(watch, range(900, 1800, 15))
+
+
+def test_what_is_not_about_the_video_does_not(watch):
+    fail(watch, range(0, 885, 15))
+    fail(watch, [886], error=TransportError("dropped"))
+    fail(watch, [887], serves_others=None)
+    with pytest.raises(VideoUnavailable):
+        watch.take(FAULT, NOW + 900, serves_others=True)
+
+
+def test_a_patient_wait_waits_that_out_too():
+    fail(Watch("v", NOW, patient=True), range(0, 10_000, 15))
+
+
+def test_it_is_looked_into_after_a_few_faults(watch):
+    seen = []
+    for at in range(5):
+        seen.append(watch.is_faulty)
+        watch.take(FAULT, NOW + at)
+    assert seen == [False, False, False, True, True]
+
+
+@pytest.mark.parametrize("error", [TransportError("no"), ServerFault("no"), Busy("no"), Unreadable("no")])
+def test_a_server_that_fails_on_everything_is_not_sound(error):
+    assert is_sound(error) is False
+
+
+@pytest.mark.parametrize("error", [NotFound("no"), Unauthorized("no")])
+def test_one_that_lacks_something_may_be(error):
+    assert is_sound(error) is None
+
+
+@pytest.mark.parametrize("fields", [{}, {"object": "error"}, {"message": "no upstream"}])
+@pytest.mark.parametrize("status", ["error", "failed", "expired"])
+def test_an_envelope_of_a_gateway_does_not_end_a_wait(watch, status, fields):
+    envelope = Video.model_validate({"id": "req_77", "status": status, **fields})
+    assert watch.take(envelope, NOW) is False
+
+
+def test_a_failed_video_may_be_known_under_two_ids():
+    listed, made = (
+        "video_" + base64.b64encode(f"gateway:provider:openai;model_id:{model};video_id:w".encode()).decode()
+        for model in ("", "wan")
+    )
+    for asked, body in (("v", {"id": "w", "object": "video"}), (made, {"id": listed}), (made, {"id": "w"})):
+        with pytest.raises(VideoFailed):
+            Watch(asked, NOW).take(Video.model_validate({"status": "failed", **body}), NOW)
+
+
+class TestLate:
+    def test_nothing_is_wrong(self):
+        for answer in (None, video("queued")):
+            assert late_because(answer).startswith(". It lives on at the server: clear this task")
+
+    @pytest.mark.parametrize(
+        ("error", "advice"),
+        [
+            (TransportError("dropped"), "can be reached"),
+            (NotConnected("refused"), "can be reached"),
+            (ServerFault("boom", status_code=500), "why it fails"),
+            (Unreadable("HTML"), "base URL"),
+            (Busy("too many"), "requests_per_minute"),
+            (Unauthorized("bad key", status_code=401), "key"),
+            (QuotaExhausted("empty"), "Put that right"),
+            (VideosError("odd"), "Put that right"),
+        ],
+    )
+    def test_the_last_error_is_named_with_what_helps(self, error, advice):
+        text = late_because(error)
+        assert f"The last error: {error}" in text
+        assert advice in text
+        assert "clear this task" in text
+        assert "would buy a second one" in text
+        assert "raise its timeout" not in text
+        assert "lives on" not in text
+
+    def test_a_video_that_nobody_knows(self):
+        text = late_because(NotFound("no such video", status_code=404))
+        assert "does not know it" in text
+        assert "no such video" in text
+        assert "lives on" not in text
+
+    def test_a_video_that_was_given_up(self):
+        assert late_because(video("queued"), kept=False) == ", and is given up on the server, too"
+        assert late_because(FAULT, kept=False).endswith(f"too. The last error: {FAULT}")
 
 
 def test_what_is_remembered_survives_a_process(watch):
-    for at in (0, 20):
-        watch.take(NotFound("no"), NOW + at)
+    miss(watch, range(0, 290, 10))
     watch.news(video("queued"), NOW)
     again = Watch(**watch.record())
     assert again == watch
     with pytest.raises(VideoLost):
-        again.take(NotFound("no"), NOW + 40)
+        again.take(MISSING, NOW + 290)
+    fail(watch, range(0, 900, 15))
+    with pytest.raises(VideoUnavailable):
+        Watch.from_record(watch.record()).take(FAULT, NOW + 900, serves_others=True)
 
 
 def test_there_is_a_line_for_each_change_and_only_for_it(watch):

@@ -144,13 +144,33 @@ class TestABadEndIsTheSameInEveryMode:
 
     def test_lost(self, wait, videos_emulator, monkeypatch, soft_fail, state):
         monkeypatch.setattr(watch, "LOST_AFTER_SECONDS", 0.0)
+        monkeypatch.setattr(watch, "LOST_AFTER_ANSWERS", 3)
+        before = videos_emulator.record.connections
         ran = wait("video_gone", soft_fail=soft_fail)
         assert ran.state == state
         ((kind, reason),) = wait.ends
         assert kind is (AirflowSkipException if soft_fail else AirflowFailException)
         assert reason.startswith("the video is lost: the server did not know it 3 times in a row")
         assert "video_gone" in reason
-        assert videos_emulator.record.requests["retrieve"] in (3, 4)
+        asked = videos_emulator.record.requests["retrieve"]
+        assert asked in (3, 4)
+        # Behind a kept connection, it would always be the same replica that answers.
+        assert videos_emulator.record.connections - before == asked
+
+    def test_failed_on(self, wait, buy, videos_emulator, monkeypatch, soft_fail, state):
+        monkeypatch.setattr(watch, "UNAVAILABLE_AFTER_SECONDS", 0.1)
+        video_id = buy()
+        words = {"error": {"message": "filtered by policy", "code": "rai"}}
+        fault = Answer(status=500, body=words)
+        videos_emulator.inject(Fault(fault, operation="retrieve", times=None))
+        ran = wait(video_id, soft_fail=soft_fail)
+        assert ran.state == state
+        ((kind, reason),) = wait.ends
+        assert kind is (AirflowSkipException if soft_fail else AirflowFailException)
+        assert reason.startswith("the server serves others and has failed on this video")
+        assert "filtered by policy" in reason
+        assert video_id in reason
+        assert videos_emulator.record.requests["models"] >= 1
 
     def test_late(self, wait, buy, videos_emulator, soft_fail, state):
         videos_emulator.inject(Fault(Stuck()))
@@ -160,6 +180,16 @@ class TestABadEndIsTheSameInEveryMode:
         ((kind, reason),) = wait.ends
         assert kind is (AirflowSkipException if soft_fail else AirflowSensorTimeout)
         assert reason.startswith(f"Video {video_id} was not completed within 0.3 s. It lives on")
+
+    def test_late_and_down(self, wait, buy, videos_emulator, soft_fail, state):
+        video_id = buy()
+        videos_emulator.inject(Fault(Answer(status=503, body="out to lunch"), times=None))
+        ran = wait(video_id, timeout=0.3, soft_fail=soft_fail)
+        assert ran.state == state
+        reason = wait.ends[0][1]
+        assert reason.startswith(f"Video {video_id} was not completed within 0.3 s. The last error: ")
+        assert "out to lunch" in reason
+        assert "Find out from the server's own log why it fails" in reason
 
     def test_late_and_unknown(self, wait, videos_emulator, soft_fail, state):
         ran = wait("video_nope", timeout=0.3, soft_fail=soft_fail)
@@ -270,6 +300,32 @@ class TestDeferral:
         }
         with pytest.raises(TransportError, match="no connection in the triggerer"):
             self.sensor(buy()).resume_execution("execute_complete", {"event": event}, context)
+
+    def test_a_trigger_that_found_a_video_failed_on_has_the_task_ask_for_the_reason(
+        self, connection, buy, context, videos_emulator
+    ):
+        sensor, event = self.sensor(buy()), {"video_id": "v", "status": "unavailable", "error": None}
+        with pytest.raises(TransportError, match=r"stopped asking .*: unavailable"):
+            sensor.resume_execution("execute_complete", {"event": event}, context)
+        videos_emulator.inject(
+            Fault(Answer(status=500, body={"error": "filtered"}), operation="retrieve", times=None)
+        )
+        with pytest.raises(AirflowFailException, match="filtered"):
+            sensor.resume_execution("execute_complete", {"event": event}, context)
+
+    def test_one_that_does_not_know_the_video_is_asked_more_often(self, connection, context):
+        sensor = VideoSensor(task_id="wait", video_id="video_gone", poke_interval=3600, mode="poke")
+        sensor.poke(context)
+        assert sensor._get_next_poke_interval(0, lambda: 0, 1) == watch.LONGEST_INTERVAL_WHILE_MISSING
+
+    def test_whether_it_serves_others_is_asked_once_in_a_minute(
+        self, connection, buy, context, videos_emulator
+    ):
+        videos_emulator.inject(Fault(Answer(status=500), operation="retrieve", times=None))
+        sensor = VideoSensor(task_id="wait", video_id=buy(), mode="poke", deferrable=False)
+        for _ in range(8):
+            sensor.poke(context)
+        assert videos_emulator.record.requests["models"] == 1
 
     def test_each_try_of_a_rescheduled_sensor_begins_its_own_count(self, connection, context):
         store = {}

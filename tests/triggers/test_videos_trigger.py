@@ -76,7 +76,36 @@ async def test_a_lost_video_is_said_to_be_lost(monkeypatch):
     monkeypatch.setattr(watch, "LOST_AFTER_SECONDS", 0.0)
     event = await fire(trigger("video_gone"))
     assert event["status"] == "lost"
-    assert "3 times in a row" in event["error"]
+    assert "30 times in a row" in event["error"]
+
+
+async def test_each_question_about_a_video_nobody_knows_goes_out_on_a_connection_of_its_own(
+    monkeypatch, videos_emulator
+):
+    monkeypatch.setattr(watch, "LOST_AFTER_SECONDS", 0.0)
+    await fire(trigger("video_gone"))
+    assert videos_emulator.record.requests["retrieve"] == 30
+    assert videos_emulator.record.connections == 30
+
+
+async def test_a_video_that_alone_is_failed_on_ends_it_without_a_word(video_id, videos_emulator, monkeypatch):
+    monkeypatch.setattr(watch, "UNAVAILABLE_AFTER_SECONDS", 0.2)
+    videos_emulator.inject(
+        Fault(Answer(status=500, body={"error": PROMPT}), operation="retrieve", times=None)
+    )
+    event = await fire(trigger(video_id))
+    assert event == {"video_id": video_id, "status": "unavailable", "error": None}
+    assert videos_emulator.record.requests["models"] == 1
+
+
+@pytest.mark.parametrize("models", [Answer(status=500), Answer(status=404)])
+async def test_but_not_in_an_outage(video_id, videos_emulator, monkeypatch, models):
+    monkeypatch.setattr(watch, "UNAVAILABLE_AFTER_SECONDS", 0.0)
+    videos_emulator.inject(
+        Fault(Answer(status=500), operation="retrieve", times=None),
+        Fault(models, operation="models", times=None),
+    )
+    assert (await fire(trigger(video_id, patience=0.5)))["status"] == "timeout"
 
 
 async def test_a_deadline_is_a_deadline(videos_emulator, endpoint):

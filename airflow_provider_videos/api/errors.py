@@ -179,6 +179,10 @@ class DeliveryError(VideosError):
     """What came is not the whole file, or could not be written where it was wanted."""
 
 
+class Taken(DeliveryError):
+    """Another file stands where this one is wanted, and it may not be replaced."""
+
+
 class Expired(DeliveryError):
     """The server no longer hands the file out."""
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import secrets
+import hashlib
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from fsspec.spec import AbstractBufferedFile
 
-from airflow_provider_videos.api.errors import DeliveryError
-from airflow_provider_videos.delivery.sinks import Leave, Standing, Trace
+from airflow_provider_videos.api.errors import DeliveryError, Taken
+from airflow_provider_videos.delivery.sinks import Leave, Standing, Trace, temporary_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fsspec import AbstractFileSystem
+
+_READ_BYTES = 1024 * 1024
 
 
 class FilesystemFile:
@@ -28,25 +30,37 @@ class FilesystemFile:
     :param path: the file's path in it.
     :param uri: its address, with the connection that may stand in it.
     :param leave: is told a temporary name.
+    :param replace: allow the place of another file to be taken.
     """
 
-    def __init__(self, filesystem: AbstractFileSystem, path: str, uri: str, leave: Leave) -> None:
+    def __init__(
+        self, filesystem: AbstractFileSystem, path: str, uri: str, leave: Leave, *, replace: bool = True
+    ) -> None:
+        self.hint: str | None = None
         self._filesystem = filesystem
+        self._replace = replace
         self._path = path
         self._uri = uri
         self._leave = leave
         folder, slash, name = path.rpartition("/")
-        self._temporary = f"{folder}{slash}.{name[:100]}.{secrets.token_hex(4)}.part"
+        self._temporary = f"{folder}{slash}{temporary_name(name)}"
         self._moves = self._done = False
 
     def standing(self) -> Standing | None:
-        with self._as_delivery_error():
+        with self._as_delivery_error("read"):
             self._filesystem.invalidate_cache()
             try:
                 size = self._filesystem.size(self._path)
                 return Standing(size or 0, str(self._filesystem.checksum(self._path)))
             except FileNotFoundError:
                 return None
+
+    def sha256(self) -> str:
+        digest = hashlib.sha256()
+        with self._as_delivery_error("read"), self._filesystem.open(self._path, "rb") as file:
+            while chunk := file.read(_READ_BYTES):
+                digest.update(chunk)
+        return digest.hexdigest()
 
     def __enter__(self) -> Self:
         with self._as_delivery_error():
@@ -72,6 +86,8 @@ class FilesystemFile:
             self._file.flush()
 
     def commit(self) -> None:
+        if not self._replace:
+            self._check_nothing_stands()
         with self._as_delivery_error():
             self._file.close()
             if self._moves:
@@ -79,6 +95,12 @@ class FilesystemFile:
             else:
                 self._file.commit()
             self._done = True
+
+    def _check_nothing_stands(self) -> None:
+        # fsspec knows no exclusive commit, so this is the last moment at which it can be seen.
+        if self.standing():
+            raise Taken(f"{self._uri} exists already")
+        self.hint = "this file system has no exclusive commit: it was checked that nothing stood there"
 
     def _opened(self, path: str) -> Any:
         transaction = self._filesystem.start_transaction()
@@ -104,11 +126,11 @@ class FilesystemFile:
                 self._discard()
 
     @contextmanager
-    def _as_delivery_error(self) -> Iterator[None]:
+    def _as_delivery_error(self, verb: str = "written") -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            raise DeliveryError(f"{self._uri} cannot be written: {error.strerror or error}") from error
+            raise DeliveryError(f"{self._uri} cannot be {verb}: {error.strerror or error}") from error
 
 
 def discard(filesystem: AbstractFileSystem, trace: Trace) -> None:

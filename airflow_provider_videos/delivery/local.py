@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
+import hashlib
 import os
-import secrets
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from airflow_provider_videos.api.errors import DeliveryError
-from airflow_provider_videos.delivery.sinks import Leave, Standing, Trace
+from airflow_provider_videos.api.errors import DeliveryError, Taken
+from airflow_provider_videos.delivery.sinks import Leave, Standing, Trace, temporary_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_RENAME_NOREPLACE = 1
+_AT_FDCWD = -100
 
 
 class LocalFile:
@@ -21,20 +26,27 @@ class LocalFile:
 
     :param path: the target; missing folders are made.
     :param leave: is told the temporary name.
+    :param replace: allow the place of another file to be taken.
     """
 
-    def __init__(self, path: Path, leave: Leave) -> None:
+    def __init__(self, path: Path, leave: Leave, *, replace: bool = True) -> None:
+        self.hint: str | None = None
         self._path = path
         self._leave = leave
-        self._temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
+        self._replace = replace
+        self._temporary = path.with_name(temporary_name(path.name))
 
     def standing(self) -> Standing | None:
-        with _as_delivery_error(self._path):
+        with _as_delivery_error(self._path, "read"):
             try:
                 found = self._path.stat()
             except (FileNotFoundError, NotADirectoryError):
                 return None
             return Standing(found.st_size, str(found.st_mtime_ns))
+
+    def sha256(self) -> str:
+        with _as_delivery_error(self._path, "read"), self._path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
     def __enter__(self) -> Self:
         self._leave({"temporary": str(self._temporary)})
@@ -55,13 +67,32 @@ class LocalFile:
         with _as_delivery_error(self._path):
             self._file.flush()
             os.fsync(self._file.fileno())
-            self._temporary.replace(self._path)
-            _sync(self._path.parent)
+            if self._replace:
+                self._temporary.replace(self._path)
+            else:
+                self._appear()
+        _sync(self._path.parent)
+
+    def _appear(self) -> None:
+        """Take the name if nobody has it; not every file system can say that in one step."""
+        for step in (os.link, _rename_exclusively):
+            try:
+                step(self._temporary, self._path)
+            except FileExistsError:
+                raise Taken(f"{self._path.as_uri()} exists already") from None
+            except OSError:
+                continue
+            return
+        if os.path.lexists(self._path):
+            raise Taken(f"{self._path.as_uri()} exists already")
+        self._temporary.replace(self._path)
+        self.hint = "this file system has no exclusive rename: it was checked that nothing stood there"
 
     def __exit__(self, *_: object) -> None:
         with suppress(OSError):  # a full disk is reported once, by the write that met it
             self._file.close()
-        self._temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # what was committed stays committed
+            self._temporary.unlink(missing_ok=True)
 
 
 def discard(trace: Trace) -> None:
@@ -74,18 +105,29 @@ def discard(trace: Trace) -> None:
         Path(trace["temporary"]).unlink()
 
 
+def _rename_exclusively(source: Path, target: Path) -> None:
+    """Rename as Linux does it since 3.15, for file systems without hard links."""
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    if rename(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), _RENAME_NOREPLACE):
+        problem = ctypes.get_errno()
+        raise OSError(problem, os.strerror(problem))
+
+
 def _sync(folder: Path) -> None:
-    """See to it that a rename survives a power failure, too."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """Help a rename to survive a power failure; where that can't be had, the file itself was synced."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 @contextmanager
-def _as_delivery_error(path: Path) -> Iterator[None]:
+def _as_delivery_error(path: Path, verb: str = "written") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise DeliveryError(f"{path} cannot be written: {error.strerror or error}") from error
+        raise DeliveryError(f"{path} cannot be {verb}: {error.strerror or error}") from error

@@ -3,24 +3,61 @@
 from __future__ import annotations
 
 import hashlib
+import zlib
 from base64 import b64encode
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Literal, Self
+from contextlib import contextmanager, suppress
+from copy import copy
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
 
-from airflow_provider_videos.api.errors import DeliveryError
-from airflow_provider_videos.delivery.sinks import Description, Leave, Standing, Trace
+from airflow_provider_videos.api.errors import DeliveryError, Taken
+from airflow_provider_videos.delivery.sinks import Description, Leave, Standing, Trace, Traits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
     from concurrent.futures import Future
 
+    from botocore.exceptions import ClientError
     from mypy_boto3_s3 import S3Client
 
-_CHECKSUM: Literal["CRC32"] = "CRC32"
 # Without s3:ListBucket S3 answers 403 for what is not there; a key that is wrong shows when it writes.
 _NOT_SEEN = {"404", "403"}
+_EXISTS = 412
+_BAD_REQUEST, _NOT_IMPLEMENTED = 400, 501
+# Refusals that say something of the bytes, or of the upload, and nothing of what the store can do.
+_NOT_OF_THE_HEADERS = {"BadDigest", "InvalidDigest", "EntityTooLarge", "EntityTooSmall", "InvalidBucketName"}
+_NOT_OF_THE_HEADERS |= {"KeyTooLongError", "KeyTooLong", "ExpiredToken", "RequestTimeout", "InvalidPart"}
+_READ_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Checksums:
+    """
+    The checksums that go along with a body, for the store to verify.
+
+    :param crc32: send a CRC-32, which newer stores verify, keep and return.
+    :param md5: send a Content-MD5, which every store has verified since the protocol's beginning.
+    """
+
+    crc32: bool
+    md5: bool
+
+    def of(self, body: bytearray) -> dict[str, Any]:
+        """Return a body's checksums as the SDK takes them."""
+        sums = {"ChecksumAlgorithm": "CRC32", "ChecksumCRC32": _crc32(body)} if self.crc32 else {}
+        return {**sums, "ContentMD5": _md5(body)} if self.md5 else sums
+
+
+CHECKSUMS = {
+    "both": Checksums(crc32=True, md5=True),
+    "md5": Checksums(crc32=False, md5=True),
+    "crc32": Checksums(crc32=True, md5=False),
+    "none": Checksums(crc32=False, md5=False),
+}
+"""In the order in which they are tried; of the first the answer tells which one the store has verified."""
 
 
 class S3Object:
@@ -28,80 +65,164 @@ class S3Object:
     An object in S3: parts are uploaded while the next ones come in.
 
     Memory is bounded by :data:`IN_FLIGHT` parts on their way and the one that is being filled. An object has
-    at most 10,000 parts, so parts grow as more is written. Each is sent with a checksum, which the store
-    verifies. What fits into one part is put as it is.
+    at most 10,000 parts, so parts grow as more is written. What fits into one part is put as it is. Each goes
+    out with the checksum that the store verifies, unless the client's settings turn checksums off.
 
     :param client: a ready boto3 client.
     :param bucket: the bucket; it exists.
     :param key: the object's key.
     :param description: what the store is told of the object.
     :param leave: is told of an upload that has begun.
+    :param traits: what is known of the store, and is learned of it.
     """
 
     SMALLEST_PART = 8 * 1024 * 1024
     PARTS_PER_SIZE = 1000
-    IN_FLIGHT = 3
+    IN_FLIGHT = 5
 
     def __init__(
-        self, client: S3Client, bucket: str, key: str, description: Description, leave: Leave
+        self,
+        client: S3Client,
+        bucket: str,
+        key: str,
+        description: Description,
+        leave: Leave,
+        *,
+        traits: Traits | None = None,
     ) -> None:
+        self.hint: str | None = None
         self._client = client
         self._target = {"Bucket": bucket, "Key": key}
         self._description = description
         self._leave = leave
+        self._traits = {} if traits is None else traits
+        self._is_guarded = not description.replace
         self._buffer = bytearray(self.SMALLEST_PART)
-        self._filled = 0
+        self._filled = self._size = 0
+        self._version: str | None = None
         self._parts: list[Future[dict[str, Any]]] = []
         self._in_flight: deque[tuple[Future[dict[str, Any]], bytearray]] = deque()
         self._upload: dict[str, str] = {}
+        _leave_checksums_to_us(client)
 
     def standing(self) -> Standing | None:
-        from botocore.exceptions import ClientError
+        from botocore.exceptions import BotoCoreError, ClientError
 
+        self._version = None
         try:
             found = self._client.head_object(**self._target)  # type: ignore[arg-type]
         except ClientError as error:
             if error.response["Error"]["Code"] in _NOT_SEEN:
                 return None
-            raise _unwritable(self._target, error) from error
+            raise self._unreadable(error) from error
+        except BotoCoreError as error:
+            raise self._unreadable(error) from error
         # Some stores write the labels' names in their own way.
         labels = {name.lower(): label for name, label in found.get("Metadata", {}).items()}
-        return Standing(found["ContentLength"], found["ETag"], labels)
+        self._version = found.get("ETag", "")
+        return Standing(found["ContentLength"], self._version, labels)
+
+    def sha256(self) -> str:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        digest = hashlib.sha256()
+        try:
+            with self._client.get_object(**self._target)["Body"] as body:  # type: ignore[arg-type]
+                while chunk := body.read(_READ_BYTES):
+                    digest.update(chunk)
+        except (BotoCoreError, ClientError) as error:
+            raise self._unreadable(error) from error
+        return digest.hexdigest()
 
     def __enter__(self) -> Self:
         self._threads = ThreadPoolExecutor(self.IN_FLIGHT, "upload")
         return self
 
     def write(self, chunk: bytes) -> None:
+        self._size += len(chunk)
+        if self._filled + len(chunk) < len(self._buffer):
+            self._fill(chunk)
+            return
         rest = memoryview(chunk)
         while rest:
             step = min(len(rest), len(self._buffer) - self._filled)
-            self._buffer[self._filled : self._filled + step] = rest[:step]
-            self._filled += step
+            self._fill(rest[:step])
             rest = rest[step:]
             if self._filled == len(self._buffer):
                 self._send()
                 self._buffer, self._filled = self._next_buffer(), 0
 
+    def _fill(self, piece: bytes | memoryview) -> None:
+        self._buffer[self._filled : self._filled + len(piece)] = piece
+        self._filled += len(piece)
+
     def flush(self) -> None:
-        if self._buffer:
+        if self._filled:
+            del self._buffer[self._filled :]
             self._send()
+            self._buffer, self._filled = self._next_buffer(), 0
         for part in self._parts:
             part.result()
 
     def commit(self) -> None:
         del self._buffer[self._filled :]
-        if not self._parts:
-            small = {**_checked(self._buffer), **self._said(), **self._guard()}
-            self._call(self._client.put_object, **small)
-            return
-        if self._buffer:
-            self._send()
-        parts = {"Parts": [part.result() for part in self._parts]}
-        self._call(
-            self._client.complete_multipart_upload, **self._upload, MultipartUpload=parts, **self._guard()
-        )
+        if self._parts:
+            if self._buffer:
+                self._send()
+            parts = {"Parts": [part.result() for part in self._parts]}
+            self._appear(lambda guard: self._complete(MultipartUpload=parts, **guard))
+        else:
+            self._appear(self._put)
+
+    def _complete(self, **arguments: Any) -> None:
+        self._client.complete_multipart_upload(**self._target, **self._upload, **arguments)  # type: ignore[arg-type]
+
+    def _put(self, guard: Mapping[str, str]) -> None:
+        self._checked(self._client.put_object, self._buffer, **self._said(), **guard)
+
+    def _appear(self, write: Callable[[dict[str, str]], None]) -> None:
+        """Commit; an answer that was lost is found again at the object itself."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        if self._is_guarded and self.standing():  # not every store refuses what it is asked to refuse
+            raise self._taken()
+        before = self._version
+        try:
+            self._write_guarded(write)
+        except (BotoCoreError, ClientError) as error:
+            if not self._is_ours_by_now(before):
+                raise (self._taken() if _status(error) == _EXISTS else self._unwritable(error)) from error
         self._upload = {}
+
+    def _write_guarded(self, write: Callable[[dict[str, str]], None]) -> None:
+        from botocore.exceptions import ClientError
+
+        if not self._is_guarded or self._traits.get("conditional") is False:
+            write({})
+            return
+        try:
+            write({"IfNoneMatch": "*"})
+        except ClientError as error:
+            if not _is_of_the_headers(error):
+                raise
+            write({})
+            self._traits["conditional"] = False
+            self.hint = "this store has no conditional writes: it was checked that nothing stood there"
+
+    def _is_ours_by_now(self, before: str | None) -> bool:
+        """Find the object that was written although its answer says otherwise, by its labels and its size."""
+        try:
+            found = self.standing()
+        except DeliveryError:
+            return False
+        names = [name for name in ("video-id", "video-variant") if name in self._description.labels]
+        return (
+            found is not None
+            and bool(names)
+            and found.version != before
+            and found.size_bytes == self._size
+            and all(found.labels.get(name) == self._description.labels[name] for name in names)
+        )
 
     def _send(self) -> None:
         """Hand a part to a thread."""
@@ -121,28 +242,77 @@ class S3Object:
         return buffer if len(buffer) == size else bytearray(size)
 
     def _begin(self) -> None:
-        upload = self._call(self._client.create_multipart_upload, ChecksumAlgorithm=_CHECKSUM, **self._said())
+        with self._as_delivery_error():
+            upload = self._checked(self._client.create_multipart_upload, None, **self._said())
         self._upload = {"UploadId": upload["UploadId"]}
         self._leave({**self._target, **self._upload})
 
     def _send_part(self, number: int, body: bytearray) -> dict[str, Any]:
-        part = self._call(self._client.upload_part, **self._upload, PartNumber=number, **_checked(body))
+        with self._as_delivery_error():
+            part = self._checked(self._client.upload_part, body, **self._upload, PartNumber=number)
         sums = {name: part[name] for name in ("ETag", "ChecksumCRC32") if name in part}
         return {"PartNumber": number, **sums}
+
+    @property
+    def _mode(self) -> str:
+        if getattr(self._client.meta.config, "request_checksum_calculation", "") == "when_required":
+            return "none"
+        known = self._traits.get("checksum", "both")
+        return known if known in CHECKSUMS else "both"
+
+    def _checked(self, method: Callable[..., Any], body: bytearray | None, **arguments: Any) -> Any:
+        """Call with the checksums that the store takes; the first answers tell which."""
+        from botocore.exceptions import ClientError
+
+        names = list(CHECKSUMS)
+        *others, last = names[names.index(self._mode) :]
+        for name in others:
+            try:
+                return self._call(method, body, name, arguments)
+            except ClientError as error:
+                if not _is_of_the_headers(error):
+                    raise
+        return self._call(method, body, last, arguments)
+
+    def _call(
+        self, method: Callable[..., Any], body: bytearray | None, name: str, arguments: Mapping[str, Any]
+    ) -> Any:
+        sums = CHECKSUMS[name]
+        if body is not None:
+            sent = {"Body": body, **sums.of(body)}
+        else:
+            sent = {"ChecksumAlgorithm": "CRC32"} if sums.crc32 else {}
+        answer = method(**self._target, **arguments, **sent)
+        if body is not None and name == "both":
+            name = "crc32" if "ChecksumCRC32" in answer else "md5"
+        if name != self._mode:
+            self._traits["checksum"] = name
+        return answer
 
     def _said(self) -> dict[str, Any]:
         return {"ContentType": self._description.content_type, "Metadata": dict(self._description.labels)}
 
-    def _guard(self) -> dict[str, str]:
-        return {} if self._description.replace else {"IfNoneMatch": "*"}
-
-    def _call(self, method: Callable[..., Any], **arguments: Any) -> Any:
+    @contextmanager
+    def _as_delivery_error(self) -> Iterator[None]:
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            return method(**self._target, **arguments)
+            yield
         except (BotoCoreError, ClientError) as error:
-            raise _unwritable(self._target, error) from error
+            raise self._unwritable(error) from error
+
+    def _taken(self) -> Taken:
+        return Taken(f"{self._uri} exists already")
+
+    def _unwritable(self, error: Exception) -> DeliveryError:
+        return DeliveryError(f"{self._uri} cannot be written: {error}")
+
+    def _unreadable(self, error: Exception) -> DeliveryError:
+        return DeliveryError(f"{self._uri} cannot be read: {error}")
+
+    @property
+    def _uri(self) -> str:
+        return f"s3://{'/'.join(self._target.values())}"
 
     def __exit__(self, *_: object) -> None:
         if self._upload:
@@ -152,19 +322,49 @@ class S3Object:
             self._abort()  # again: a part that arrived after the first time is stored, and paid for
 
     def _abort(self) -> None:
+        from botocore.exceptions import BotoCoreError, ClientError
+
         # What went wrong before is the news; the trace, and a lifecycle rule of the bucket, end what is left.
-        with suppress(DeliveryError):
-            self._call(self._client.abort_multipart_upload, **self._upload)
+        with suppress(BotoCoreError, ClientError):
+            self._client.abort_multipart_upload(**self._target, **self._upload)  # type: ignore[arg-type]
 
 
-def _checked(body: bytearray) -> dict[str, Any]:
-    """Send a body with two checksums: one that every store verifies, and one that newer ones also keep."""
-    digest = hashlib.md5(body, usedforsecurity=False).digest()
-    return {"Body": body, "ContentMD5": b64encode(digest).decode(), "ChecksumAlgorithm": _CHECKSUM}
+def _crc32(body: bytearray) -> str:
+    return b64encode(zlib.crc32(body).to_bytes(4, "big")).decode()
 
 
-def _unwritable(target: dict[str, str], error: Exception) -> DeliveryError:
-    return DeliveryError(f"s3://{'/'.join(target.values())} cannot be written: {error}")
+def _md5(body: bytearray) -> str:
+    return b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+
+
+def _status(error: Exception) -> int:
+    response = getattr(error, "response", None) or {}
+    return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def _is_of_the_headers(error: ClientError) -> bool:
+    """Say whether a store may have refused a header that it does not know."""
+    code = error.response.get("Error", {}).get("Code", "")
+    if code == "SignatureDoesNotMatch":  # some stores sign other headers than the SDK does
+        return True
+    return _status(error) in {_BAD_REQUEST, _NOT_IMPLEMENTED} and code not in _NOT_OF_THE_HEADERS
+
+
+def _leave_checksums_to_us(client: S3Client) -> None:
+    """Send the checksums that a call names, and no hash of a body that one of them vouches for."""
+    prepare = partial(_prepare, is_encrypted=client.meta.endpoint_url.startswith("https:"))
+    client.meta.events.register_first("before-parameter-build.s3", prepare, unique_id=__name__)
+
+
+def _prepare(params: Mapping[str, Any], context: dict[str, Any], *, is_encrypted: bool, **_: object) -> None:
+    config = copy(context["client_config"])
+    config.request_checksum_calculation = "when_required"
+    s3 = dict(config.s3 or {})
+    # The headers are signed, and so is an MD5 among them; a CRC-32 is no match for malice, but TLS is.
+    if "ContentMD5" in params or (is_encrypted and "ChecksumCRC32" in params):
+        s3.setdefault("payload_signing_enabled", False)
+    config.s3 = s3
+    context["client_config"] = config
 
 
 def discard(client: S3Client, trace: Trace) -> None:

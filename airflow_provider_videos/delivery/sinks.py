@@ -6,6 +6,8 @@ Leaving the ``with`` block of a sink without a commit leaves nothing behind.
 
 from __future__ import annotations
 
+import os
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
 
 Trace = dict[str, Any]
 """What has to be known to take back what a killed process has begun; plain JSON."""
+
+Traits = dict[str, Any]
+"""What is known of a store, which checksum it verifies for one; plain JSON."""
 
 Leave = Callable[[Trace], None]
 """Writes a trace down."""
@@ -42,7 +47,7 @@ class Description:
 
     :param content_type: its media type.
     :param labels: the video's id, model and so on, in ASCII; kept by stores that keep such things.
-    :param replace: whether it may take the place of another file.
+    :param replace: allow the place of another file to be taken, also of one that appears meanwhile.
     """
 
     content_type: str
@@ -50,11 +55,34 @@ class Description:
     replace: bool = True
 
 
+NAME_BYTES = 100
+"""How much of a file's name a temporary name repeats; file systems count bytes, 255 and fewer."""
+
+
+def temporary_name(name: str) -> str:
+    """
+    Return a hidden name that nothing else has, and that fits wherever the file's own does.
+
+    :param name: the file's name.
+    """
+    known = os.fsencode(name)[:NAME_BYTES].decode(errors="ignore")
+    return f".{known}.{secrets.token_hex(4)}.part"
+
+
 class Sink(Protocol):
-    """A destination that is written in secret and appears whole."""
+    """
+    A destination that is written in secret and appears whole.
+
+    :cvar hint: a sentence for the log on what this store could not promise, or None.
+    """
+
+    hint: str | None
 
     def standing(self) -> Standing | None:
         """Say what stands at the destination now."""
+
+    def sha256(self) -> str:
+        """Read what stands at the destination and return its SHA-256, in hexadecimal."""
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -66,7 +94,11 @@ class Sink(Protocol):
         """Bring what was written to the store, where it still is nobody's file."""
 
     def commit(self) -> None:
-        """Make what was written the file."""
+        """
+        Make what was written the file.
+
+        :raises Taken: if another file stands there and may not be replaced.
+        """
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None

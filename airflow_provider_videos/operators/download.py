@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from airflow.sdk import Asset, AssetAlias
 
+from airflow_provider_videos.api.containers import WEBM
 from airflow_provider_videos.api.errors import InvalidRequest
-from airflow_provider_videos.delivery.destinations import Stores
+from airflow_provider_videos.delivery.destinations import Destination, Stores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_videos.api.models import Video
     from airflow_provider_videos.delivery.deliver import Receipt
+    from airflow_provider_videos.delivery.order import Order
+
+_LONGEST_ASSET_URI = 1500
 
 
 def stores_of(aws_conn_id: str | None) -> Stores:
@@ -61,12 +65,20 @@ def filesystem(uri: str) -> tuple[AbstractFileSystem, str]:
     """
     from airflow.sdk import ObjectStoragePath
 
+    scheme, _, rest = uri.partition("://")
+    host, _, key = rest.partition("/")
+    bucket = host.rpartition("@")[2]
     try:
-        path = ObjectStoragePath(uri)
-        opened: AbstractFileSystem = path.fs
+        # A key is no URL: taken for one, it would lose what stands behind a # or ?.
+        opened: AbstractFileSystem = ObjectStoragePath(f"{scheme}://{host}/").fs
+        path = str(opened._strip_protocol(f"{scheme}://{bucket}/{key}"))
     except (ValueError, ImportError) as error:
         raise InvalidRequest(f"destination {uri} cannot be reached: {error}") from error
-    return opened, path.path
+    if not path.endswith(key.strip("/")):
+        raise InvalidRequest(
+            f"destination {uri}: this file system would write to {path}; choose a plainer name"
+        )
+    return opened, path
 
 
 def facts_of(receipt: Receipt, video: Video | None) -> dict[str, Any]:
@@ -93,7 +105,31 @@ def tell_outlets(context: Context, outlets: Sequence[Any], files: Sequence[dict[
             for facts in files:
                 events[outlet].add(Asset(facts["uri"]), extra=facts)
         elif isinstance(outlet, Asset):
-            events[outlet].extra = next((facts for facts in files if facts["uri"] == outlet.uri), files[0])
+            events[outlet].extra = next((facts for facts in files if _is_at(facts["uri"], outlet)), files[0])
+
+
+def _is_at(uri: str, asset: Asset) -> bool:
+    """Compare addresses, also one that a user wrote without its percent signs."""
+    return asset.uri in {uri, unquote(uri)}
+
+
+def check_assets(outlets: Sequence[Any], orders: Sequence[Order]) -> None:
+    """
+    Find an address that is too long for Airflow's assets before anything is downloaded.
+
+    :param outlets: the task's outlets.
+    :param orders: what it is to deliver.
+    :raises InvalidRequest: if an alias could not become an asset.
+    """
+    if not any(isinstance(outlet, AssetAlias) for outlet in outlets):
+        return
+    for order in orders:
+        length = len(order.target(WEBM).uri)
+        if length > _LONGEST_ASSET_URI:
+            raise InvalidRequest(
+                f"the destination's URI has {length} characters, percent-encoded, and an asset's at most "
+                f"{_LONGEST_ASSET_URI}: shorten it, or leave the AssetAlias out"
+            )
 
 
 def tell_collector(hook: BaseHook, files: Sequence[dict[str, Any]]) -> None:
@@ -131,9 +167,7 @@ def openlineage(files: Sequence[dict[str, Any]]) -> OperatorLineage[Any, Any]:
 
 def _dataset_name(uri: str) -> tuple[str, str]:
     """Return what OpenLineage's naming convention makes of an address."""
-    parts = urlsplit(uri)
-    if parts.scheme == "file":
-        return "file", unquote(parts.path)
-    scheme, _, rest = uri.partition("://")
-    host, _, path = rest.partition("/")
-    return f"{scheme}://{host}", path
+    place = Destination.from_uri(uri)
+    if place.scheme == "file":
+        return "file", place.path
+    return f"{place.scheme}://{place.host}", place.path

@@ -23,6 +23,11 @@ from tests.delivery.films import MIB, film, served
 URI = "s3://bucket/film.mp4"
 
 
+@pytest.fixture(autouse=True)
+def _nothing_stands_there(s3):
+    s3.delete_object(Bucket="bucket", Key="film.mp4")
+
+
 @pytest.fixture
 def events(s3):
     """Listen to what boto3 does."""
@@ -96,7 +101,6 @@ def test_the_store_refuses_what_changed_on_its_way(server, deliver, s3, events, 
         params["body"][100] ^= 1
 
     events(f"before-call.s3.{operation}", corrupt)
-    s3.delete_object(Bucket="bucket", Key="film.mp4")
     with pytest.raises(DeliveryError, match="BadDigest"):
         deliver(URI)
     assert "Contents" not in s3.list_objects_v2(Bucket="bucket", Prefix="film.mp4")
@@ -133,14 +137,14 @@ def test_who_may_write_and_not_read_delivers_all_the_same(server, deliver, s3, e
 @pytest.mark.parametrize(
     ("size", "operation"), [(1000, "PutObject"), (9 * MIB, "CompleteMultipartUpload")], ids=["piece", "parts"]
 )
-def test_the_store_itself_is_told_not_to_replace(server, deliver, s3, events, size, operation):
+@pytest.mark.parametrize("if_exists", ["skip", "fail"])
+def test_the_store_itself_is_told_not_to_replace(server, deliver, events, size, operation, if_exists):
     server.emulator.serve(served(film(size)))
-    s3.delete_object(Bucket="bucket", Key="film.mp4")
     asked = []
     events(
         f"before-call.s3.{operation}", lambda params, **_: asked.append(params["headers"]["If-None-Match"])
     )
-    deliver(URI, if_exists="fail")
+    deliver(URI, if_exists=if_exists)
     assert asked == ["*"]
 
 

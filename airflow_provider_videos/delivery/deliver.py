@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from airflow_provider_videos.api.containers import Container, bytes_to_tell, sniff, unnamed_image
@@ -14,6 +16,7 @@ from airflow_provider_videos.api.errors import (
     Expired,
     NoSuchVariant,
     NotReady,
+    Taken,
     TransportError,
     VideoFailed,
 )
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from airflow_provider_videos.delivery.patience import Log
     from airflow_provider_videos.delivery.record import Record
     from airflow_provider_videos.delivery.sinks import Sink, Standing
+    from airflow_provider_videos.delivery.tally import Tally
 
 _ENOUGH_TO_QUOTE = 4096
 _LONGEST_HEAD = 1024 * 1024
@@ -64,6 +68,27 @@ class Receipt:
     content_type: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """A file whose first bytes have come, and where it is wanted."""
+
+    order: Order
+    target: Destination
+    container: Container
+    tally: Tally
+    chunks: Iterator[bytes]
+
+    def receipt(self, size: int, sha256: str | None) -> Receipt:
+        return Receipt(
+            video_id=self.order.video_id,
+            variant=self.order.variant,
+            uri=self.target.uri,
+            size_bytes=size,
+            sha256=sha256,
+            content_type=self.container.content_type,
+        )
+
+
 class Courier:
     """
     Delivers the files of one video.
@@ -90,7 +115,7 @@ class Courier:
     ) -> None:
         self._client = client
         self._video = video
-        self._stores = stores
+        self._stores = replace(stores, traits=record.stores)
         self._record = record
         self._log = log
         self._backoff = backoff or PATIENT
@@ -127,13 +152,12 @@ class Courier:
         target = order.target(container)
         if (receipt.video_id, receipt.uri) != (order.video_id, target.uri):
             return None
-        standing = self._sink(order, target, container).standing()
-        if standing is None or (standing.size_bytes, standing.version) != (
-            receipt.size_bytes,
-            known["version"],
-        ):
+        sink = self._sink(order, target, container)
+        standing = sink.standing()
+        if standing is None or not _is_same(order, receipt, known["version"], standing, sink):
             return None
         self._log.info("%s stands there as an earlier try has delivered it", receipt.uri)
+        self._record.delivered(order.variant, {**asdict(receipt), "version": standing.version})
         return receipt
 
     def _bring_whole(self, order: Order) -> Receipt:
@@ -174,40 +198,57 @@ class Courier:
             )
             order.check_format(container)
             order.check_size(stream.tally.total)
-            target = order.target(container)
-            sink = self._sink(order, target, container)
+            arrival = _Arrival(order, order.target(container), container, stream.tally, chain([head], chunks))
+            sink = self._sink(order, arrival.target, container)
             standing = sink.standing()
-            if standing and self._may_stay(order, target, standing, stream.tally.total):
-                return _receipt(order, target, container, standing.size_bytes)
-            self._pour(order, head, chunks, stream, sink)
-        receipt = _receipt(order, target, container, stream.tally.size, stream.tally.sha256.hexdigest())
+            if standing and order.if_exists == "overwrite":
+                self._log.info("%s exists and is being replaced", arrival.target.uri)
+            elif standing:
+                return self._compare(arrival, standing, sink)
+            receipt = self._pour(arrival, sink)
         self._remember(receipt, sink)
         return receipt
 
-    def _may_stay(self, order: Order, target: Destination, standing: Standing, size: int | None) -> bool:
-        """Decide what becomes of a file that stands where this one is wanted."""
-        if order.if_exists == "fail":
-            raise DeliveryError(
-                f"{target.uri} exists already; remove it, or set if_exists to skip or overwrite",
-                video_id=order.video_id,
-            )
-        stays = order.if_exists == "skip" and order.is_met_by(standing, size, order.labels(self._video))
-        if stays:
-            self._log.info("%s stands there already, with this video's id and size", target.uri)
-        else:
-            self._log.info("%s exists and is being replaced", target.uri)
-        return stays
+    def _compare(self, arrival: _Arrival, standing: Standing, sink: Sink) -> Receipt:
+        """Let the wanted file stand, read to its end if nothing else tells it; another is an error."""
+        order, tally, sha256 = arrival.order, arrival.tally, None
+        is_met = order.if_exists == "skip" and order.is_met_by(standing, tally.total)
+        if is_met is None:
+            deque(arrival.chunks, maxlen=0)
+            sha256 = tally.sha256.hexdigest()
+            is_met = standing.size_bytes == tally.size and sink.sha256() == sha256
+        if not is_met:
+            reason = order.taken(standing)
+            raise Taken(f"{arrival.target.uri} exists already: {reason}", video_id=order.video_id)
+        self._log.info("%s stands there already, the same video", arrival.target.uri)
+        return arrival.receipt(standing.size_bytes, sha256)
 
-    def _pour(self, order: Order, head: bytes, chunks: Iterator[bytes], stream: Stream, sink: Sink) -> None:
-        progress, tally = Progress(self._clock, self._log), stream.tally
+    def _pour(self, arrival: _Arrival, sink: Sink) -> Receipt:
+        order, tally, progress = arrival.order, arrival.tally, Progress(self._clock, self._log)
         with sink:
-            sink.write(head)
-            for chunk in chunks:
+            for chunk in arrival.chunks:
                 sink.write(chunk)
                 order.check_growth(tally.size)
                 progress.at(tally.size, tally.total)
             order.check_size(tally.size)
+            receipt = arrival.receipt(tally.size, tally.sha256.hexdigest())
+            self._record.committing(order.variant, asdict(receipt))
+            self._commit(order, receipt, sink)
+        if sink.hint:
+            self._log.warning("%s: %s", receipt.uri, sink.hint)
+        return receipt
+
+    def _commit(self, order: Order, receipt: Receipt, sink: Sink) -> None:
+        try:
             sink.commit()
+        except Taken as error:
+            standing = sink.standing()
+            if standing is None:
+                raise
+            if order.if_exists == "skip" and _is_same(order, receipt, None, standing, sink):
+                self._log.info("%s stands there by now, the same video", receipt.uri)
+                return
+            raise Taken(f"{error.message}: {order.taken(standing)}", video_id=order.video_id) from error
 
     def _remember(self, receipt: Receipt, sink: Sink) -> None:
         standing = sink.standing()
@@ -216,7 +257,7 @@ class Courier:
 
     def _sink(self, order: Order, target: Destination, container: Container) -> Sink:
         description = Description(
-            container.content_type, order.labels(self._video), replace=order.if_exists != "fail"
+            container.content_type, order.labels(self._video), replace=order.if_exists == "overwrite"
         )
         return target.sink(description, self._stores, self._record.leave)
 
@@ -245,6 +286,16 @@ class Courier:
             )
 
 
+def _is_same(order: Order, receipt: Receipt, version: str | None, standing: Standing, sink: Sink) -> bool:
+    """Compare a file that stands there with a receipt: by its version, its labels, or byte for byte."""
+    if standing.size_bytes != receipt.size_bytes:
+        return False
+    if version is not None and standing.version == version:
+        return True
+    is_met = order.is_met_by(standing, receipt.size_bytes)
+    return sink.sha256() == receipt.sha256 if is_met is None else is_met
+
+
 def moment(seconds: float) -> str:
     """
     Write a time as people read it.
@@ -255,19 +306,6 @@ def moment(seconds: float) -> str:
         return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
     except (OverflowError, ValueError, OSError):
         return f"{seconds:.0f} (unix seconds)"
-
-
-def _receipt(
-    order: Order, target: Destination, container: Container, size: int, sha256: str | None = None
-) -> Receipt:
-    return Receipt(
-        video_id=order.video_id,
-        variant=order.variant,
-        uri=target.uri,
-        size_bytes=size,
-        sha256=sha256,
-        content_type=container.content_type,
-    )
 
 
 def _means_absent(error: AnswerError | NotReady) -> bool:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from airflow_provider_videos.api.errors import DeliveryError, NoSuchVariant
 from airflow_provider_videos.api.requests import DEFAULT_VARIANT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from airflow_provider_videos.api.containers import Container
     from airflow_provider_videos.api.models import Video
     from airflow_provider_videos.delivery.destinations import Destination
@@ -31,8 +29,8 @@ class Order:
     :param video_id: the video it belongs to.
     :param destination: where it is wanted.
     :param variant: which of the video's files it is.
-    :param if_exists: what becomes of a file that stands there. ``skip`` lets it stand if it is surely the one
-        that is wanted, and replaces it otherwise.
+    :param if_exists: what becomes of a file that stands there. ``skip`` lets it stand if it is the one that
+        is wanted, and fails otherwise; ``fail`` fails; only ``overwrite`` replaces it.
     :param min_bytes: fewer are an error.
     :param max_bytes: more are an error.
     :param expected_content_type: what its format must be, such as ``video/mp4`` or ``video/*``.
@@ -61,7 +59,11 @@ class Order:
             "video-model": video and video.model,
             "video-created-at": video and video.created_at,
         }
-        return {name: quote(str(fact), safe=_PLAIN) for name, fact in facts.items() if fact is not None}
+        return {
+            name: quote(str(fact), safe=_PLAIN, errors="replace")
+            for name, fact in facts.items()
+            if fact is not None
+        }
 
     def check_format(self, container: Container) -> None:
         """
@@ -108,16 +110,34 @@ class Order:
                 video_id=self.video_id,
             )
 
-    def is_met_by(self, standing: Standing, size: int | None, labels: Mapping[str, str]) -> bool:
+    def is_met_by(self, standing: Standing, size: int | None) -> bool | None:
         """
-        Say whether a file that stands there carries this video's id and size.
+        Say whether a file that stands there is the one that is wanted; None if only its bytes can tell.
 
         :param standing: the file.
-        :param size: how long the video is.
-        :param labels: what would be said of it.
+        :param size: how long the wanted one is, where that is known.
         """
-        named = all(standing.labels.get(name) == labels[name] for name in ("video-id", "video-variant"))
-        return named and standing.size_bytes == size
+        if size is not None and standing.size_bytes != size:
+            return False
+        wanted = {"video-id": self.video_id, "video-variant": self.variant}
+        said = {name: unquote(standing.labels[name]) for name in wanted if name in standing.labels}
+        if said and said != wanted:
+            return False
+        return True if said and size is not None else None
+
+    def taken(self, standing: Standing) -> str:
+        """
+        Name the file that is in the way and the one that is wanted, and the ways out.
+
+        :param standing: the file.
+        """
+        there = standing.labels.get("video-id")
+        holds = f"video {unquote(there)}" if there else "a file"
+        return (
+            f"there is {holds} of {standing.size_bytes} bytes, which is not surely the {self.variant} of "
+            f"video {self.video_id}; set if_exists to overwrite to replace it, or give each video a key of "
+            "its own, such as {video_id} in the destination"
+        )
 
 
 # All of ASCII that can stand in a header; the percent sign has to be told from those that quoting adds.

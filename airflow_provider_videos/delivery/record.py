@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from airflow_provider_videos.delivery.sinks import Trace
+    from airflow_provider_videos.delivery.sinks import Trace, Traits
 
 KEY = "videos_delivery"
 
@@ -22,7 +22,7 @@ class Store(Protocol):
 
 class Record:
     """
-    The files a task has delivered, and the traces of what it began.
+    The files a task has delivered, the traces of what it began, and what it has learned of stores.
 
     :param store: where it is kept.
     """
@@ -32,6 +32,7 @@ class Record:
         found = store.get(KEY) or {}
         self._files: dict[str, dict[str, Any]] = found.get("files", {})
         self.unfinished: list[Trace] = found.get("unfinished", [])
+        self.stores: dict[str, Traits] = found.get("stores", {})
 
     def leave(self, trace: Trace) -> None:
         """Remember something that has begun and has to be taken back, should we be killed."""
@@ -44,6 +45,11 @@ class Record:
             self.unfinished = []
             self._write()
 
+    def committing(self, variant: str, facts: dict[str, Any]) -> None:
+        """Remember a file that is about to appear, should we be killed right afterwards."""
+        self._files[variant] = {**facts, "version": None}
+        self._write()
+
     def delivered(self, variant: str, facts: dict[str, Any]) -> None:
         """Remember a file that is whole."""
         self.unfinished = []
@@ -55,4 +61,4 @@ class Record:
         return self._files.get(variant)
 
     def _write(self) -> None:
-        self._store.set(KEY, {"files": self._files, "unfinished": self.unfinished})
+        self._store.set(KEY, {"files": self._files, "unfinished": self.unfinished, "stores": self.stores})

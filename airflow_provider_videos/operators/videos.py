@@ -30,6 +30,7 @@ from airflow_provider_videos.api.errors import (
     OutcomeUnknown,
     Refused,
     RequestChanged,
+    Taken,
     TransportError,
     VideoFailed,
     VideosError,
@@ -454,14 +455,14 @@ class VideoDownloadOperator(_VideosOperator):
     :param destination: where it goes: a path, a ``file://``, an ``s3://bucket/key`` or another store's URI,
         as Airflow's object storage knows it. One that ends in ``/`` is a folder and gets
         ``{video_id}.{extension}``, the id made safe as a file name; in any other, ``{ext}`` becomes the
-        extension of what came. (templated)
+        extension of what came and ``{video_id}`` the id. (templated)
     :param variant: ``video``, ``thumbnail`` or ``spritesheet``, or a list of them, which needs a folder:
         all but the video are named ``{video_id}.{variant}.{extension}`` there. (templated)
     :param require_all: whether a variant of a list that the server does not have is an error; else it is
         logged and left out.
-    :param if_exists: what becomes of a file that stands there: ``skip`` lets it stand if it is the one that
-        this task has delivered, or carries this video's id and size, and replaces it otherwise;
-        ``overwrite`` replaces it; ``fail`` fails, unless this task has delivered it.
+    :param if_exists: what becomes of a file that stands there: ``skip`` lets it stand if it is this video's,
+        told by what the task has delivered, by its labels and size, or by its bytes, and fails otherwise;
+        ``fail`` fails, unless this task has delivered it; only ``overwrite`` replaces it.
     :param min_bytes: a shorter file, of any variant, is an error.
     :param max_bytes: a longer file, of any variant, is an error, and is not read to its end.
     :param expected_content_type: what each file must be, told by its first bytes, such as ``video/mp4`` or
@@ -510,8 +511,11 @@ class VideoDownloadOperator(_VideosOperator):
 
     def execute(self, context: Context) -> dict[str, Any] | list[dict[str, Any]]:
         """Deliver the file, or the files, and return what became of them."""
-        with _never_retried(InvalidRequest, VideoFailed, Expired, NoSuchVariant):
+        from airflow_provider_videos.operators.download import check_assets
+
+        with _never_retried(InvalidRequest, VideoFailed, Expired, NoSuchVariant, Taken):
             orders = self._orders()
+            check_assets(self.outlets, orders)
             with self._connect() as client:
                 video = self._facts(client)
                 self._is_delivering = True
@@ -618,32 +622,49 @@ class VideoDownloadOperator(_VideosOperator):
 
 class VideoPreflightOperator(BaseOperator):
     """
-    Prove that a destination can be written to, before a video is bought for it.
+    Prove that a destination can be written to, and is free, before a video is bought for it.
 
     A few bytes are written where the file will be, under a name or in an upload that nobody sees, and taken
     back; missing folders are made. A destination that ends in ``/`` is a folder.
 
+    A destination that is the same for each video, and taken, fails for good. What appears there after the
+    task's first try may be this run's own file, so when the task is cleared only the download can judge it.
+
     :param destination: where the file will go, as :class:`VideoDownloadOperator` takes it. (templated)
+    :param if_exists: what the download is told; with ``overwrite`` the destination may be taken.
     :param aws_conn_id: the Amazon connection for ``s3://``; needs the extra ``amazon``. Without one boto3
         finds credentials and endpoint by itself. (templated)
-    :raises AirflowFailException: if the destination is none.
+    :raises AirflowFailException: if the destination is none, or taken.
     :raises DeliveryError: if it cannot be written to.
     """
 
     template_fields: Sequence[str] = ("destination", "aws_conn_id")
 
-    def __init__(self, *, destination: str, aws_conn_id: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        destination: str,
+        if_exists: IfExists = "skip",
+        aws_conn_id: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        _check_choice("if_exists", if_exists, "skip", "overwrite", "fail")
         self.destination = destination
+        self.if_exists = if_exists
         self.aws_conn_id = aws_conn_id
 
-    def execute(self, context: Context) -> None:  # noqa: ARG002 - Airflow's signature
-        """Write and take back."""
+    def execute(self, context: Context) -> None:
+        """Look what stands there, write and take back."""
         from airflow_provider_videos.delivery.destinations import Destination
+        from airflow_provider_videos.delivery.preflight import Preflight
         from airflow_provider_videos.operators.download import stores_of
 
-        with _never_retried(InvalidRequest):
-            Destination.parse(self.destination).prove_writable(stores_of(self.aws_conn_id))
+        with _never_retried(InvalidRequest, Taken):
+            destination = Destination.parse(self.destination)
+            memory = _Memory(context["task_state_store"])
+            preflight = Preflight(destination, stores_of(self.aws_conn_id), memory, self.log)
+            preflight.check(may_replace=self.if_exists == "overwrite")
         self.log.info("%s can be written to", self.destination)
 
 

@@ -15,6 +15,7 @@ from airflow_provider_videos.api.errors import (
     NoSuchVariant,
     NotFound,
     NotReady,
+    Taken,
     TransportError,
     Unauthorized,
     VideoFailed,
@@ -67,7 +68,7 @@ class TestWhole:
         place.put("film.mp4", b"old")
         server.emulator.serve(served(film(1000)[:-5]))
         with pytest.raises(DeliveryError, match="not whole"):
-            deliver(f"{place.uri}film.mp4")
+            deliver(f"{place.uri}film.mp4", if_exists="overwrite")
         assert place.files() == {"film.mp4": b"old"}
 
     @pytest.mark.parametrize(
@@ -456,20 +457,66 @@ class TestAgain:
         assert deliver(place.uri + name, if_exists=if_exists) == first
         assert server.downloads == 1
 
-    def test_what_has_changed_since_is_fetched_again(self, server, deliver, place, data):
+    def test_what_somebody_has_changed_since_is_left_alone(self, server, deliver, place, data):
         deliver(f"{place.uri}film.mp4")
         place.put("film.mp4", data[:-1] + b"!")
-        deliver(f"{place.uri}film.mp4")
+        with pytest.raises(Taken, match=r"a key of its own, such as \{video_id\}"):
+            deliver(f"{place.uri}film.mp4")
+        assert place.files() == {"film.mp4": data[:-1] + b"!"}
+        deliver(f"{place.uri}film.mp4", if_exists="overwrite")
         assert place.files() == {"film.mp4": data}
-        assert server.downloads == 2
 
-    def test_another_video_is_fetched_to_the_same_place(self, server, deliver, place, data):
+    def test_a_file_that_was_only_touched_is_the_one_that_was_delivered(self, server, deliver, place, data):
+        first = deliver(f"{place.uri}film.mp4")
+        place.put("film.mp4", data)
+        assert deliver(f"{place.uri}film.mp4") == first
+        assert server.downloads == 1
+
+    def test_another_video_does_not_take_the_place_of_the_first(self, server, deliver, place, data):
         deliver(f"{place.uri}film.mp4")
+        first = server.video_id
         server.new_video()
-        other = film(MIB, seed=3)
-        server.emulator.serve(served(other))
-        deliver(f"{place.uri}film.mp4")
-        assert place.files() == {"film.mp4": other}
+        server.emulator.serve(served(film(MIB, seed=3)))
+        with pytest.raises(Taken, match=server.video_id) as caught:
+            deliver(f"{place.uri}film.mp4")
+        assert place.files() == {"film.mp4": data}
+        assert first in str(caught.value) or "a file of 2097152 bytes" in str(caught.value)
+        deliver(f"{place.uri}{{video_id}}.{{ext}}")
+        assert set(place.files()) == {"film.mp4", f"{server.video_id}.mp4"}
+
+    @pytest.mark.parametrize("hides", [set(), {b"content-length"}], ids=_names)
+    def test_the_same_bytes_may_stay_whoever_brought_them(self, server, deliver, place, data, hides):
+        server.traits.hides = hides
+        place.put("film.mp4", data)
+        receipt = deliver(f"{place.uri}film.mp4")
+        assert (receipt.size_bytes, receipt.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+        place.put("film.mp4", data[:-9] + b"?" + data[-8:])
+        with pytest.raises(Taken):
+            deliver(f"{place.uri}film.mp4")
+        with pytest.raises(Taken):
+            deliver(f"{place.uri}film.mp4", if_exists="fail")
+
+    @pytest.mark.parametrize("if_exists", ["skip", "fail"])
+    def test_a_file_that_appears_meanwhile_is_not_replaced(self, server, deliver, place, data, if_exists):
+        server.emulator.inject(content(Cut(after_bytes=MIB)))
+        clock = Waits(lambda: place.put("film.mp4", b"somebody's"))
+        with pytest.raises(Taken, match="exists already"):
+            deliver(f"{place.uri}film.mp4", clock=clock, if_exists=if_exists)
+        assert place.files() == {"film.mp4": b"somebody's"}
+
+    def test_the_same_video_that_appears_meanwhile_may_stay(self, server, deliver, place, data):
+        server.emulator.inject(content(Cut(after_bytes=MIB)))
+        deliver(f"{place.uri}film.mp4", clock=Waits(lambda: place.put("film.mp4", data)))
+        assert place.files() == {"film.mp4": data}
+
+    @pytest.mark.parametrize("if_exists", ["skip", "fail"])
+    def test_a_try_that_was_killed_after_its_commit_has_delivered(
+        self, server, deliver, memory, place, data, if_exists
+    ):
+        first = deliver(f"{place.uri}film.mp4", if_exists=if_exists)
+        memory["videos_delivery"]["files"]["video"]["version"] = None  # as it stands before the commit
+        assert deliver(f"{place.uri}film.mp4", if_exists=if_exists) == first
+        assert server.downloads == 1
 
     def test_overwriting_always_fetches(self, server, deliver, place, data):
         for _ in range(2):
@@ -490,7 +537,8 @@ class TestAgain:
         receipt = deliver(uri)
         assert (receipt.size_bytes, receipt.sha256) == (9 * MIB, None)  # whoever reads it all knows its hash
         server.emulator.serve_bytes(8 * MIB)
-        assert deliver(uri).size_bytes == 8 * MIB
+        with pytest.raises(Taken, match=f"there is video {server.video_id} of {9 * MIB} bytes"):
+            deliver(uri)
 
 
 class TestVariants:

@@ -170,7 +170,10 @@ class TestAgain:
         (tmp_path / "it.mp4").write_bytes(b"old")
         assert download(destination=f"{tmp_path}/it.mp4", if_exists="fail").state == "failed"
         assert (tmp_path / "it.mp4").read_bytes() == b"old"
-        assert download(destination=f"{tmp_path}/it.mp4").state == "success"
+        assert download(destination=f"{tmp_path}/it.mp4", retries=3).state == "failed"
+        assert type(download.errors()[-1]) is AirflowFailException
+        assert (tmp_path / "it.mp4").read_bytes() == b"old"
+        assert download(destination=f"{tmp_path}/it.mp4", if_exists="overwrite").state == "success"
         assert (tmp_path / "it.mp4").read_bytes() != b"old"
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import boto3
 import pytest
+from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_videos.api.errors import DeliveryError
@@ -17,10 +18,47 @@ def test_a_place_that_can_be_written_to_passes_and_stays_empty(run, tmp_path, na
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-def test_a_file_that_stands_there_is_left_alone(run, tmp_path):
+@pytest.mark.parametrize("if_exists", ["skip", "fail"])
+@pytest.mark.parametrize("name", ["boat.mp4", "boat.{ext}"])
+def test_a_place_that_is_taken_is_found_before_anything_is_bought(run, tmp_path, if_exists, name):
     (tmp_path / "boat.mp4").write_bytes(b"a boat")
-    assert run(VideoPreflightOperator, destination=f"{tmp_path}/boat.mp4").state == "success"
+    destination = f"{tmp_path}/{name}"
+    assert (
+        run(VideoPreflightOperator, destination=destination, if_exists=if_exists, retries=3).state == "failed"
+    )
+    assert type(run.errors[0]) is AirflowFailException
+    assert f"{tmp_path}/boat.mp4 exists already: a file of 6 bytes" in str(run.errors[0])
+    assert "overwrite" in str(run.errors[0])
+    assert "{video_id}" in str(run.errors[0])
     assert (tmp_path / "boat.mp4").read_bytes() == b"a boat"
+
+
+@pytest.mark.parametrize(
+    "options", [{"if_exists": "overwrite"}, {"name": "{video_id}.mp4"}, {"name": "films/"}], ids=str
+)
+def test_a_place_that_may_be_taken_or_that_each_video_has_for_itself_passes(run, tmp_path, options):
+    (tmp_path / "boat.mp4").write_bytes(b"a boat")
+    destination = f"{tmp_path}/{options.pop('name', 'boat.mp4')}"
+    assert run(VideoPreflightOperator, destination=destination, **options).state == "success"
+    assert (tmp_path / "boat.mp4").read_bytes() == b"a boat"
+
+
+class Memory(dict):
+    """What Airflow keeps for a task."""
+
+    def set(self, key, value, retention=None):
+        self[key] = value
+
+
+def test_a_cleared_run_is_not_stopped_by_what_it_has_delivered_itself(tmp_path):
+    context = {"task_state_store": Memory()}
+    with DAG("cleared", schedule=None):
+        task = VideoPreflightOperator(task_id="it", destination=f"{tmp_path}/boat.mp4")
+    task.execute(context)
+    (tmp_path / "boat.mp4").write_bytes(b"delivered meanwhile")
+    task.execute(context)
+    with pytest.raises(AirflowFailException, match="exists already"):
+        task.execute({"task_state_store": Memory()})  # another run
 
 
 def test_a_place_that_cannot_be_written_to_is_named(run, tmp_path):

@@ -20,7 +20,7 @@ from airflow_provider_videos.api.retry import Backoff, parse_retry_after
 from airflow_provider_videos.api.transport import AsyncTransport, Deadline, Transport, needs_tls
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 
     from airflow_provider_videos.api.models import Character, Video, VideoDeleted, VideoPage
     from airflow_provider_videos.api.requests import Endpoint, Operation, Reference, Upload
@@ -356,16 +356,24 @@ class VideosClient:
             yield from page.data
 
     def pages(
-        self, *, after: str | None = None, limit: int | None = None, order: str | None = None
+        self,
+        *,
+        after: str | None = None,
+        limit: int | None = None,
+        order: str | None = None,
+        fresh: bool = False,
     ) -> Iterator[VideoPage]:
         """
-        Go through the server's videos page by page. The parameters are those of :meth:`list`.
+        Go through the server's videos page by page. The other parameters are those of :meth:`list`.
 
         A video that two pages repeat is handed on once.
+
+        :param fresh: whether each page is asked for past caches, and on a connection of its own.
         """
         cursor = Cursor(after, limit, order)
         while not cursor.done:
-            page = self.perform(cursor.operation())
+            operation = cursor.operation()
+            page = self.perform(requests.uncached(operation) if fresh else operation)
             yield page.model_copy(update={"data": cursor.take(page)})
 
     def delete(self, video_id: str) -> VideoDeleted:
@@ -404,20 +412,23 @@ class VideosClient:
         """Return the names of the server's models, where it lists them."""
         return self.perform(requests.list_models())
 
-    def perform(self, operation: Operation[T]) -> T:
+    def perform(self, operation: Operation[T], *, before_send: Callable[[], None] | None = None) -> T:
         """
         Carry out an operation that was built beforehand.
 
         :param operation: one of those that :mod:`airflow_provider_videos.api.requests` builds.
+        :param before_send: called each time right before a request goes out; what it raises ends the call.
         """
         try:
-            return self._run(exchange(operation, self.endpoint, self._backoff))
+            return self._run(exchange(operation, self.endpoint, self._backoff), before_send)
         except VideosError as error:
             raise _without_history(error) from None
 
-    def _run(self, flow: Generator[Step, Reply, T]) -> T:
+    def _run(self, flow: Generator[Step, Reply, T], before_send: Callable[[], None] | None) -> T:
         step = _advance(flow, None)
         while not isinstance(step, _Done):
+            if before_send and isinstance(step, Send):
+                before_send()
             step = _advance(flow, self._take(step))
         return step.value
 

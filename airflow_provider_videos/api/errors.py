@@ -10,6 +10,7 @@ What can go wrong, drawn as a tree whose branches are what a caller can do about
     ├── OutcomeUnknown      a purchase was sent and may have been accepted: never repeat it blindly
     │   └── InDoubt         ... and the task that made it remembers it: a person decides
     ├── RequestChanged      the task has bought a video with another request
+    ├── Superseded          a newer try of the task has taken over: what it recorded counts
     ├── AnswerError         the server answered with something other than what was asked for
     │   ├── Refused         a no that repeating does not change
     │   │   ├── Unauthorized      the key is missing, wrong or not allowed to do this
@@ -78,6 +79,10 @@ class InDoubt(OutcomeUnknown):
 
 class RequestChanged(VideosError):
     """The task has bought a video with another request than the one it makes now."""
+
+
+class Superseded(VideosError):
+    """A newer try of the task has taken over while this one was under way."""
 
 
 class AnswerError(VideosError):

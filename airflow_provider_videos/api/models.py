@@ -373,3 +373,6 @@ class VideoPage(_Answer):
 
     server_time: float | None = None
     """When the server sent the page, in unix seconds by its own clock; None where it does not say."""
+
+    cached: bool = False
+    """Whether a cache on the way has answered, not the server."""

@@ -15,7 +15,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Literal, TypeVar
 from urllib.parse import SplitResult, quote, urlsplit
@@ -525,6 +525,11 @@ def list_page(*, after: str | None, limit: int | None, order: str | None) -> Ope
         read=responses.read_page,
         longest=responses.MAX_PAGE_BYTES,
     )
+
+
+def uncached(operation: Operation[T]) -> Operation[T]:
+    """Build the same question anew: past caches, and on a connection of its own."""
+    return replace(operation, fresh=True, headers={**operation.headers, "cache-control": "no-cache"})
 
 
 DEFAULT_VARIANT = "video"

@@ -127,7 +127,9 @@ def read_page(response: httpx.Response) -> VideoPage:
         _unreadable(response, "a list of videos")
     if len(body["data"]) > _MAX_LISTED:
         _unreadable(response, f"a page of at most {_MAX_LISTED} videos")
-    return VideoPage.model_validate({**body, "server_time": http_date(response.headers.get("date"))})
+    # A cache says so with an Age, whatever it is.
+    facts = {"server_time": http_date(response.headers.get("date")), "cached": "age" in response.headers}
+    return VideoPage.model_validate({**body, **facts})
 
 
 def read_model_names(response: httpx.Response) -> list[str]:
@@ -200,12 +202,14 @@ def read_digest(headers: Mapping[str, str]) -> tuple[str, str] | None:
 
 def outcome_of(response: httpx.Response) -> Outcome:
     """Say what the retry table needs to know of an answer that is not a success."""
-    envelope = _envelope(_content(response))
+    body = _content(response)
+    envelope = _envelope(body)
     return Outcome(
         event=Event.ANSWERED,
         status_code=response.status_code,
         code=envelope.code,
         words=f"{envelope.type or ''} {envelope.message}",
+        is_own=_is_the_servers_own(body),
         retry_after=parse_retry_after(response.headers, time.time()),
     )
 
@@ -336,6 +340,13 @@ def _envelope(body: object) -> _Envelope:
         return _Envelope(_words(inner.get("message")), *facts)
     found = (_words(body.get(name)) for name in ("error", "detail", "message"))
     return _Envelope(next(filter(None, found), ""), _code(body.get("code")), _code(body.get("type")))
+
+
+def _is_the_servers_own(body: object) -> bool:
+    """Say whether a body is an API's error envelope, not the page of a proxy that writes JSON."""
+    return isinstance(body, dict) and (
+        "error" in body or "detail" in body or isinstance(body.get("code"), str)
+    )
 
 
 def _words(value: object) -> str:

@@ -62,7 +62,8 @@ class Outcome:
     :param event: how it ended.
     :param status_code: the HTTP status, where there was an answer.
     :param code: the server's error code.
-    :param words: the server's own error text; empty where the body was not an error envelope of its own.
+    :param words: the server's own error text; empty where the body was not an error envelope.
+    :param is_own: whether the body was an API's error envelope, not a page of a proxy that writes JSON.
     :param retry_after: the seconds the server asked to wait.
     """
 
@@ -70,15 +71,22 @@ class Outcome:
     status_code: int = 0
     code: str | None = None
     words: str = ""
+    is_own: bool = True
     retry_after: float | None = None
 
     @property
     def refused_for_now(self) -> bool:
         """Whether the server itself said "not now", and so surely did not accept the request."""
         if self.status_code in _MAY_SAY_BUSY:
-            # A proxy's bare 503 can follow an accepted request; only the server's own word counts.
+            # A proxy's bare 503 says nothing of the server; only a word does, or that it is asked to wait.
             return self.retry_after is not None or bool(_BUSY_WORDS.search(self.words))
         return self.status_code == 429 and not self.account_is_empty
+
+    @property
+    def surely_not_accepted(self) -> bool:
+        """Whether a purchase may be repeated: a proxy's page, or no body, can follow an accepted one."""
+        has_said_so = self.is_own and bool(self.words.strip())
+        return self.refused_for_now and (has_said_so or self.status_code not in _MAY_SAY_BUSY)
 
     @property
     def account_is_empty(self) -> bool:
@@ -99,8 +107,10 @@ def judge(call: Call, outcome: Outcome) -> Verdict:
     :param call: the kind of request.
     :param outcome: how the attempt ended; not called for a success that could be read.
     """
-    if outcome.event is Event.NOT_SENT or outcome.refused_for_now:
+    if outcome.event is Event.NOT_SENT or outcome.surely_not_accepted:
         return Verdict.RETRY
+    if outcome.refused_for_now:
+        return Verdict.UNKNOWN if call is Call.BUY else Verdict.RETRY
     if outcome.event is Event.UNREADABLE:
         return {Call.READ: Verdict.RAISE, Call.DELETE: Verdict.GONE, Call.BUY: Verdict.UNKNOWN}[call]
     if outcome.event is Event.LOST or outcome.server_failed:

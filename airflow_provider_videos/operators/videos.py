@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 
 
 _KEYS_OF_A_PAGE = 1000
+_MOST_READINGS = 5
 _LONGEST_RETRY_DELAY = 24 * 3600.0
 
 
@@ -129,6 +130,8 @@ class _SubmitOperator(_VideosOperator, ABC):
     ) -> None:
         # A mapped task says None where nobody has chosen.
         super().__init__(retry_policy=retry_policy or ServerPacedRetryPolicy(), **kwargs)
+        # Added to those of the task and of the DAG's default_args, which an argument would push aside.
+        self.on_success_callback = [*self.on_success_callback, _hand_on]
         _check_choice("on_unknown", on_unknown, "adopt", "fail", "resubmit")
         _check_choice("on_changed", on_changed, "fail", "resubmit")
         self.durable = durable
@@ -141,8 +144,8 @@ class _SubmitOperator(_VideosOperator, ABC):
 
     def execute(self, context: Context) -> str:
         """Buy the video, or take up the one that an earlier try has bought, and return its id."""
-        final = (InvalidRequest, Refused, RequestChanged, *self._final_doubts())
-        with _never_retried(*final), self._bought(context) as video:
+        with _never_retried(InvalidRequest, Refused, RequestChanged, *self._final_doubts()):
+            video = self._bought(context)
             context["ti"].xcom_push("video", video.contract())
             return video.id
 
@@ -151,39 +154,69 @@ class _SubmitOperator(_VideosOperator, ABC):
         retried = self.on_unknown == "resubmit" or (self.on_unknown == "adopt" and self.durable)
         return () if retried else (OutcomeUnknown,)
 
-    @contextmanager
-    def _bought(self, context: Context) -> Iterator[Video]:
-        """Hand out the video, and remember that it was handed on."""
+    def _bought(self, context: Context) -> Video:
+        """Buy the video, or take up the one that an earlier try has bought."""
         if not self.durable:
             with self._connect() as client, self._order(client.endpoint) as operation:
-                yield client.perform(operation)
-            return
+                return client.perform(operation)
         from airflow_provider_videos.submission.durable import Submission, salvage
         from airflow_provider_videos.submission.ledger import Ledger
         from airflow_provider_videos.submission.shop import Shop
 
-        memory, task_instance, submission = _Memory(context["task_state_store"]), context["ti"], None
+        memory, task_instance = _Memory(context["task_state_store"]), context["ti"]
         owner = {name: getattr(task_instance, name) for name in ("dag_id", "run_id", "task_id", "map_index")}
         try:
             with self._connect() as client, self._order(client.endpoint) as operation:
-                submission = Submission(
+                return Submission(
                     store=memory,
                     ledger=Ledger(_Variables(), client.endpoint.base_url, owner),
-                    facts=self._facts(task_instance.max_tries, operation.fingerprint(client.endpoint)),
+                    facts=self._facts(task_instance, operation.fingerprint(client.endpoint)),
                     shop=Shop(client, operation),
                     log=self.log,
-                )
-                video = submission.submit()
+                ).submit()
         except InvalidRequest as problem:
-            video = salvage(memory, owner, task_instance.max_tries, problem, self.log)
-        yield video
-        if submission:
-            submission.hand_on()
+            return salvage(memory, owner, task_instance.max_tries, problem, self.log)
 
-    def _facts(self, max_tries: int, fingerprint: str) -> Facts:
+    def _facts(self, task_instance: Any, fingerprint: str) -> Facts:
         from airflow_provider_videos.submission.decision import Facts
 
-        return Facts(fingerprint, max_tries, on_unknown=self.on_unknown, on_changed=self.on_changed)
+        return Facts(
+            fingerprint,
+            task_instance.max_tries,
+            on_unknown=self.on_unknown,
+            on_changed=self.on_changed,
+            tries_left=max(0, task_instance.max_tries + 1 - task_instance.try_number),
+            next_try=self._seconds_to_the_next_try(task_instance.try_number),
+        )
+
+    def _seconds_to_the_next_try(self, try_number: int) -> float:
+        """Return after how many seconds Airflow retries the task, jitter left aside."""
+        delay, longest = self.retry_delay, self.max_retry_delay
+        seconds = delay.total_seconds() if isinstance(delay, timedelta) else float(delay)
+        if self.retry_exponential_backoff:
+            factor = max(2.0, float(self.retry_exponential_backoff))
+            seconds = min(seconds * factor ** min(try_number - 1, 64), _LONGEST_RETRY_DELAY)
+        bound = longest.total_seconds() if isinstance(longest, timedelta) else longest
+        return min(seconds, float(bound)) if bound else seconds
+
+
+def _hand_on(context: Context) -> None:
+    """
+    Remember, once Airflow has ended a try in success, that a clear from here on asks for a new video.
+
+    Airflow also calls this where it could not report the success, so it is asked first.
+    """
+    from airflow_provider_videos.submission.durable import hand_on
+
+    task_instance = context["ti"]
+    states = task_instance.get_task_states(
+        dag_id=task_instance.dag_id,
+        task_ids=[task_instance.task_id],
+        run_ids=[task_instance.run_id],
+        map_index=task_instance.map_index,
+    )
+    if [state for tasks in states.values() for state in tasks.values()] == ["success"]:
+        hand_on(_Memory(context["task_state_store"]), task_instance.max_tries)
 
 
 class _Memory:
@@ -208,11 +241,13 @@ class _Variables:
     """Airflow's Variables, which all tasks share."""
 
     def keys(self, prefix: str) -> Sequence[str]:
-        found = list(Variable.keys(prefix=prefix))
+        found = set(Variable.keys(prefix=prefix))
         # Airflow reads them page by page, and a key that is removed meanwhile hides one of the next page.
-        while len(found) >= _KEYS_OF_A_PAGE and found != (again := list(Variable.keys(prefix=prefix))):
-            found = again
-        return found
+        for _ in range(_MOST_READINGS if len(found) >= _KEYS_OF_A_PAGE else 0):
+            if found.issuperset(again := list(Variable.keys(prefix=prefix))):
+                break
+            found.update(again)
+        return sorted(found)
 
     def set(self, key: str, value: str) -> None:
         Variable.set(key, value, description="Who buys which video; removed after some days")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Literal
 
+from airflow_provider_videos.api.models import Video
+from airflow_provider_videos.submission.evidence import digest_of, time_of
 from airflow_provider_videos.submission.ledger import KEPT
+from airflow_provider_videos.submission.prompts import Likeness
 
 if TYPE_CHECKING:
-    from airflow_provider_videos.api.models import Video
-    from airflow_provider_videos.submission.evidence import Evidence
+    from collections.abc import Iterator, Sequence
+
+    from airflow_provider_videos.submission.evidence import Evidence, Listing
     from airflow_provider_videos.submission.record import Record
 
 OnUnknown = Literal["adopt", "fail", "resubmit"]
@@ -24,6 +28,12 @@ NEAR_SECONDS = 600.0
 SHIFT_SECONDS = 24 * 3600.0
 # How long after its beginning a purchase may still turn up as a video, whatever became of its task.
 RIVAL_SECONDS = 2 * NEAR_SECONDS
+# How often, and for how long, a list has to be looked at before it proves that nothing was bought: it may be
+# late, another task's answer may be on its way, and a load balancer may send each look to another server.
+LOOKS_NEEDED = 8
+LATE_SECONDS = 30.0
+
+_MOST_NAMED = 5
 
 
 class Action(Enum):
@@ -46,12 +56,16 @@ class Facts:
     :param max_tries: Airflow's bound of tries.
     :param on_unknown: what to do about an intent without an id.
     :param on_changed: what to do when the request changed between tries.
+    :param tries_left: how many tries may follow this one.
+    :param next_try: in how many seconds the next one may begin; None where that is not known.
     """
 
     fingerprint: str
     max_tries: int
     on_unknown: OnUnknown = "adopt"
     on_changed: OnChanged = "fail"
+    tries_left: int = 0
+    next_try: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +76,15 @@ class Decision:
     :param action: what is done.
     :param reason: why it is not certain, where it fails in doubt.
     :param video: what was found, where it is taken.
+    :param candidates: the ids of the listed videos that could be it.
+    :param is_final: whether no further look can change it.
     """
 
     action: Action
     reason: str = ""
     video: Video | None = None
+    candidates: tuple[str, ...] = ()
+    is_final: bool = False
 
 
 def decide(record: Record | None, facts: Facts, evidence: Evidence | None = None) -> Decision:
@@ -94,67 +112,216 @@ def _settle(intent: Record, facts: Facts, evidence: Evidence | None) -> Decision
     if facts.on_unknown == "resubmit":
         return Decision(Action.BUY)
     if facts.on_unknown == "fail":
-        return _doubt("an earlier try was cut off between the request and the answer")
-    if intent.fingerprint is None or intent.until <= intent.at:
-        return _doubt("what was recorded of it says nothing that this release understands")
+        return _doubt("an earlier try was cut off between the request and the answer", is_final=True)
+    if intent.fingerprint is None or not 0 < intent.at < intent.until:
+        return _doubt("what was recorded of it says nothing that this release understands", is_final=True)
     if intent.fingerprint != facts.fingerprint:
-        return _doubt("the request has changed since, so that nobody can say what to look for")
+        return _doubt("the request has changed since, so that nobody can say what to look for", is_final=True)
     return Decision(Action.LOOK) if evidence is None else _weigh(intent, evidence)
 
 
 def _weigh(intent: Record, evidence: Evidence) -> Decision:
     """Take the one video that can only be ours; buy where there surely is none; else doubt."""
-    if evidence.now - intent.at > KEPT.total_seconds():
-        return _doubt("it is too long ago to say which of the server's videos are whose")
+    if abs(evidence.now - intent.at) > KEPT.total_seconds():
+        return _doubt("it is too long ago to say which of the server's videos are whose", is_final=True)
     if evidence.listing.ahead is None:
         return _doubt("the server's list carries no Date, so that its times say nothing")
-    possible, certain = _candidates(intent, evidence, evidence.listing.ahead)
-    if not possible:
-        return _absent(intent, evidence, evidence.listing.ahead)
-    if possible != certain or len(certain) > 1:
-        return _doubt(f"{len(possible)} unclaimed videos of the server's list could be it")
-    begun = (certain[0].created_at or 0) - evidence.listing.ahead
-    if any(rival - NEAR_SECONDS <= begun <= rival + RIVAL_SECONDS for rival in evidence.claims.rivals):
-        return _doubt(
-            f"video {certain[0].id} could be it, and could as well be another task's with the same prompt"
-        )
-    return Decision(Action.ADOPT, video=certain[0])
+    candidates = find_candidates(intent, evidence)
+    certain = [one for one in candidates if not one.objections]
+    # A list that shows our prompt shows prompts as they were sent, so that another is another's.
+    if certain and all(one.likeness is Likeness.ALIKE for one in candidates if one.objections):
+        return _choose(intent, evidence, certain)
+    return _several(candidates) if candidates else _absent(intent, evidence)
 
 
-def _candidates(intent: Record, evidence: Evidence, ahead: float) -> tuple[list[Video], list[Video]]:
-    """Return the unclaimed videos that could be ours, and those of them that are as ours would be."""
-    wanted, videos = evidence.wanted, evidence.listing.videos
-    start, end = intent.at + ahead, intent.until + ahead
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """
+    An unclaimed video that could be the one that was bought.
+
+    :param video: as the list shows it.
+    :param likeness: of its prompt to the one that was sent.
+    :param objections: what speaks against it.
+    """
+
+    video: Video
+    likeness: Likeness
+    objections: tuple[str, ...]
+
+
+def find_candidates(intent: Record, evidence: Evidence) -> list[Candidate]:
+    """
+    Return the videos that any look saw, nobody owns and the purchase could have made.
+
+    :param intent: the purchase.
+    :param evidence: what was found.
+    """
+    suspects: dict[str, Video] = {}
+    for listing in evidence.listings:
+        anchor = listing.place_of(intent.anchor)
+        for place, video in enumerate(listing.videos):
+            is_new = anchor is not None and place < anchor
+            if digest_of(video.id) not in intent.before and _could_be_ours(
+                intent, evidence, video, is_new=is_new
+            ):
+                suspects[video.id] = video
+    gone = {one: Video(id=one) for one in intent.seen if one not in suspects}
+    return [
+        Candidate(video, evidence.wanted.likeness_of(video), tuple(_objections(intent, evidence, video)))
+        for video in (*suspects.values(), *gone.values())
+        if video.id not in evidence.claims.videos
+    ]
+
+
+def _could_be_ours(intent: Record, evidence: Evidence, video: Video, *, is_new: bool) -> bool:
+    wanted, start = evidence.wanted, intent.at + _ahead(intent, evidence)
+    if wanted.likeness_of(video) in {Likeness.SAME, Likeness.ALIKE}:
+        return is_new or _is_from(video, start - SHIFT_SECONDS)
     # A server that may rewrite prompts could show ours under any.
-    repeats = evidence.claims.repeats_prompts or any(wanted.has_prompt_of(video) for video in videos)
-
-    def could_be_ours(video: Video) -> bool:
-        if wanted.has_prompt_of(video):
-            return _is_from(video, start - SHIFT_SECONDS)
-        return _is_from(video, start - NEAR_SECONDS) and not (video.prompt and repeats)
-
-    def is_as_ours(video: Video) -> bool:
-        in_time = _is_from(video, start - CLOCK_SECONDS) and not _is_from(video, end + CLOCK_SECONDS)
-        return in_time and wanted.is_met_by(video)
-
-    possible = [one for one in videos if one.id not in evidence.claims.videos and could_be_ours(one)]
-    return possible, [one for one in possible if is_as_ours(one)]
+    if wanted.likeness_of(video) is Likeness.OTHER and _repeats_prompts(evidence):
+        return False
+    return is_new or _is_from(video, start - NEAR_SECONDS)
 
 
-def _absent(intent: Record, evidence: Evidence, ahead: float) -> Decision:
-    if evidence.now < intent.until:
-        return _doubt("the request may still be on its way")
-    if evidence.listing.goes_back_to(intent.at + ahead - CLOCK_SECONDS):
+def _repeats_prompts(evidence: Evidence) -> bool:
+    videos = (video for listing in evidence.listings for video in listing.videos)
+    return evidence.claims.repeats_prompts or any(map(evidence.wanted.has_prompt_of, videos))
+
+
+def _objections(intent: Record, evidence: Evidence, video: Video) -> Iterator[str]:
+    """Say what speaks against a candidate."""
+    if evidence.listing.place_of(video.id) is None:
+        yield "an earlier look saw it, and it is not listed any more"
+        return
+    likeness = evidence.wanted.likeness_of(video)
+    if likeness is not Likeness.SAME:
+        yield f"its prompt is {likeness.value}"
+    for name, value in evidence.wanted.differences(video).items():
+        yield f"{name} {_quoted(value)} where {_quoted(evidence.wanted.attributes[name])} was asked for"
+    yield from _objections_to_its_time(intent, evidence, video)
+    if video.id in evidence.answers:
+        yield from _objections_to_its_answer(video, evidence.answers[video.id])
+
+
+def _objections_to_its_time(intent: Record, evidence: Evidence, video: Video) -> Iterator[str]:
+    created, ahead = time_of(video), _ahead(intent, evidence)
+    if created is None:
+        yield "when it was created is not shown"
+    elif created < intent.at + ahead - CLOCK_SECONDS:
+        yield f"it was created {_span(intent.at + ahead - created)} before the request"
+    elif created > intent.until + ahead + CLOCK_SECONDS:
+        yield f"it was created {_span(created - intent.until - ahead)} after the request was given up"
+
+
+def _objections_to_its_answer(video: Video, answer: Video | None) -> Iterator[str]:
+    if answer is None:
+        yield "asked for by this id, the server does not know it"
+        return
+    listed, answered = time_of(video), time_of(answer)
+    if listed is not None and answered is not None and abs(listed - answered) > CLOCK_SECONDS:
+        yield "asked for by this id, the server answers with another video"
+
+
+def _choose(intent: Record, evidence: Evidence, certain: list[Candidate]) -> Decision:
+    """Take the video whose turn it is, where tasks that bought the same have all lost their answers."""
+    videos = sorted((one.video for one in certain), key=lambda one: (time_of(one) or 0.0, one.id))
+    ahead, claims = _ahead(intent, evidence), evidence.claims
+    begun = [(time_of(video) or 0.0) - ahead for video in videos]
+    rivals = {
+        rival
+        for rival in claims.rivals
+        if any(rival - NEAR_SECONDS <= moment <= rival + RIVAL_SECONDS for moment in begun)
+    }
+    if len(videos) > len(rivals) + 1:
+        return _several(certain)
+    turn = sum(claims.twins.get(rival, False) for rival in rivals)
+    if rivals <= claims.twins.keys() and turn < len(videos):
+        ours = videos[-1 - turn]
+        return Decision(Action.ADOPT, video=evidence.answers.get(ours.id) or ours, candidates=(ours.id,))
+    reason = "could be it, and could as well be another task's with the same prompt"
+    return replace(_several(certain), reason=f"{_named(certain)} {reason}")
+
+
+def _several(candidates: list[Candidate]) -> Decision:
+    count = len(candidates)
+    what = "1 unclaimed video" if count == 1 else f"{count} unclaimed videos"
+    reason = f"{what} of the server's list could be it: {_named(candidates)}"
+    return replace(_doubt(reason), candidates=tuple(one.video.id for one in candidates))
+
+
+def _named(candidates: list[Candidate]) -> str:
+    named = [
+        f"video {_quoted(one.video.id, 300)}" + (f" ({'; '.join(one.objections)})" if one.objections else "")
+        for one in candidates[:_MOST_NAMED]
+    ]
+    more = len(candidates) - len(named)
+    return ", ".join([*named, *([f"and {more} more"] if more else [])])
+
+
+def _absent(intent: Record, evidence: Evidence) -> Decision:
+    missing = list(_missing_proofs(intent, evidence))
+    if not missing:
         return Decision(Action.BUY)
-    return _doubt(
-        "it is not in the server's list, but the list does not show, newest first, what was there before it, "
-        "and so proves nothing"
-    )
+    return _doubt(f"it is not in the server's list, which proves nothing: {'; '.join(missing)}")
 
 
-def _doubt(reason: str) -> Decision:
-    return Decision(Action.FAIL_IN_DOUBT, reason)
+def _missing_proofs(intent: Record, evidence: Evidence) -> Iterator[str]:
+    """Say what a list lacks that shows, look after look, that nothing was bought."""
+    listings = evidence.listings
+    if intent.anchor is None:
+        yield f"no newest video was recorded before the request ({intent.no_anchor or 'nothing says why'})"
+    if evidence.same_key is not True:
+        unknown = "the key that the request was sent with is not recorded"
+        yield (
+            unknown if evidence.same_key is None else "the key is not the one that the request was sent with"
+        )
+    if not all(listing.fresh for listing in listings):
+        yield "not every look had a connection of its own"
+    if any(listing.cached for listing in listings):
+        yield "a cache has answered"
+    if intent.anchor is not None:
+        yield from _missing_of_the_anchor(intent.anchor, intent, listings)
+    if not all(listing.is_newest_first for listing in listings):
+        yield "the list does not show, newest first, what was there before it"
+    if len(listings) < LOOKS_NEEDED or evidence.looked < LATE_SECONDS:
+        looks = "1 look" if len(listings) == 1 else f"{len(listings)} looks"
+        needed = f"it takes {LOOKS_NEEDED} in {LATE_SECONDS:.0f} s"
+        yield f"there were {looks} in {evidence.looked:.0f} s, and {needed}"
+
+
+def _missing_of_the_anchor(anchor: str, intent: Record, listings: Sequence[Listing]) -> Iterator[str]:
+    newest = f"video {_quoted(anchor, 300)}, the newest one before the request,"
+    if any(listing.place_of(anchor) is None for listing in listings):
+        yield f"{newest} was not in each list: there may be several servers behind the address"
+    elif any(_has_old_ones_first(intent, listing) for listing in listings):
+        yield f"{newest} was not at its place in each list"
+    if not all(listing.anchor_known for listing in listings):
+        yield f"{newest} was not known each time when asked for by its id"
+
+
+def _has_old_ones_first(intent: Record, listing: Listing) -> bool:
+    newer = listing.videos[: listing.place_of(intent.anchor)]
+    return any(digest_of(video.id) in intent.before for video in newer)
+
+
+def _doubt(reason: str, *, is_final: bool = False) -> Decision:
+    return Decision(Action.FAIL_IN_DOUBT, reason, is_final=is_final)
+
+
+def _ahead(intent: Record, evidence: Evidence) -> float:
+    """Return what the server's clock was ahead of the worker's that wrote the intent, as far as is known."""
+    return intent.ahead if intent.ahead is not None else evidence.listing.ahead or 0.0
 
 
 def _is_from(video: Video, moment: float) -> bool:
-    return video.created_at is None or video.created_at >= moment
+    created = time_of(video)
+    return created is None or created >= moment
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
+
+
+def _quoted(words: str, most: int = 60) -> str:
+    """Make a server's word fit to be repeated: short, and of printable characters alone."""
+    return "".join(letter if letter.isprintable() else "?" for letter in words[:most])

@@ -24,6 +24,7 @@ from airflow_provider_videos.api.responses import (
     read_video,
     words_of,
 )
+from airflow_provider_videos.api.retry import Call, Verdict, judge
 
 FAILED = {
     "id": "v",
@@ -357,6 +358,35 @@ def test_the_retry_table_is_told_code_type_and_words(body, code, words):
     outcome = outcome_of(answer(503, body, **{"retry-after": "3"}))
     assert (outcome.status_code, outcome.code, outcome.words) == (503, code, words)
     assert outcome.retry_after == 3
+
+
+@pytest.mark.parametrize(
+    ("body", "is_own"),
+    [
+        ({"error": {"message": "The limit of 1 job is reached"}}, True),
+        ({"error": "busy"}, True),
+        ({"detail": "The limit of 1 ..."}, True),
+        ({"code": "task_limit", "message": "too many", "data": None}, True),
+        # what proxies write
+        ({"message": "Service Unavailable"}, False),
+        ({"message": "too many connections", "code": 14}, False),
+        ("no healthy upstream", False),
+        ([], False),
+        (b"<html>503 Service Temporarily Unavailable</html>", False),
+        (b"", False),
+    ],
+)
+def test_the_api_s_own_envelope_is_told_from_a_proxy_s_page(body, is_own):
+    for status in (409, 503):
+        outcome = outcome_of(answer(status, body, **{"retry-after": "3"}))
+        assert outcome.is_own is is_own
+        assert outcome.surely_not_accepted is is_own
+        assert judge(Call.READ, outcome) is Verdict.RETRY
+
+
+def test_a_page_that_a_cache_has_kept_says_so():
+    assert not read_page(answer(200, {"data": []})).cached
+    assert read_page(answer(200, {"data": [], "cached": False}, age="0")).cached
 
 
 def test_a_code_and_a_request_id_hide_what_is_secret_too():

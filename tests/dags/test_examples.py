@@ -8,7 +8,6 @@ import av
 import pytest
 
 from airflow_provider_videos.emulator import Answer, Failed, Fault, Moderated
-from airflow_provider_videos.submission import durable
 
 
 @pytest.fixture
@@ -73,13 +72,12 @@ class TestMakeAgain:
         assert run(self.NAME, state="failed", purchases=3) == []
         assert len(videos_emulator.purchases) == 1
 
-    def test_a_purchase_in_doubt_is_not_made_again(self, run, videos_emulator, connect_to, monkeypatch):
+    @pytest.mark.usefixtures("turned_time")
+    def test_a_purchase_in_doubt_is_not_made_again(self, run, videos_emulator, connect_to):
         connect_to(videos_emulator, timeout={"total": 0.2})
-        monkeypatch.setattr(durable, "_LOOKS", (0, 0))
         videos_emulator.inject(
             Fault(Answer(status=500, accepted=True), operation="create"),
             Fault(Answer(status=500), operation="list", times=None),
         )
-        monkeypatch.setattr(durable, "_LATE_SECONDS", 0)
         assert run(self.NAME, state="failed", purchases=3) == []
         assert len(videos_emulator.purchases) == videos_emulator.record.requests["create"] == 1

@@ -11,14 +11,11 @@ from airflow.sdk import DAG, Variable
 from airflow_provider_videos.api.client import VideosClient
 from airflow_provider_videos.emulator import Answer, Drop, Fault
 from airflow_provider_videos.operators.videos import VideoCreateOperator, VideoRemixOperator
-from airflow_provider_videos.submission import durable
 
 
 @pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch, connect_to, videos_emulator):
+def _no_waiting(turned_time, connect_to, videos_emulator):
     connect_to(videos_emulator, timeout={"total": 0.2})
-    monkeypatch.setattr(durable, "_LOOKS", (0, 0))
-    monkeypatch.setattr(durable, "_LATE_SECONDS", 0)
 
 
 @pytest.fixture
@@ -151,3 +148,72 @@ def test_a_ledger_that_cannot_be_written_buys_nothing(run, videos_emulator, monk
     assert task.state == "failed"
     assert "may not write variables" in run.errors[0]
     assert made(videos_emulator) == []
+
+
+class TestATaskThatFailsAfterExecute:
+    """What Airflow does after `execute` can fail, too; a clear then takes up what was bought."""
+
+    @pytest.fixture
+    def ended(self, run_dag, recorded):
+        """Run a create, and return how it ended and whether its video counts as handed on."""
+
+        def ended(dag_id, **options):
+            with DAG(dag_id, schedule=None) as dag:
+                VideoCreateOperator(task_id="it", prompt="A boat", retries=0, **options)
+            return run_dag(dag)["it"].state, recorded(dag_id)["handed_on"]
+
+        return ended
+
+    @pytest.fixture
+    def recorded(self, _database):
+        from airflow.models.task_state_store import TaskStateStoreModel
+        from airflow.utils.session import create_session
+
+        def recorded(dag_id):
+            with create_session() as session:
+                (row,) = session.query(TaskStateStoreModel).filter_by(dag_id=dag_id, key="videos_submission")
+                return json.loads(row.value)
+
+        return recorded
+
+    def test_a_success_hands_the_video_on(self, ended):
+        assert ended("success") == ("success", True)
+
+    def test_a_failing_post_execute_does_not(self, ended):
+        def fail(*_):
+            raise RuntimeError("post_execute is broken")
+
+        assert ended("post_execute", post_execute=fail) == ("failed", False)
+
+    def test_an_xcom_backend_that_fails_does_not(self, ended, monkeypatch):
+        from airflow.sdk.execution_time import task_runner
+
+        def fail(*_args, **_options):
+            raise RuntimeError("the XCom backend is away")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(task_runner, "_xcom_push", fail)
+            assert ended("xcom_backend") == ("failed", False)
+
+    def test_a_success_that_airflow_did_not_take_does_not(self, ended, monkeypatch):
+        from airflow.sdk.execution_time import task_runner
+
+        def fail(*_args, **_options):
+            raise RuntimeError("outlets can't be read")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(task_runner, "_handle_current_task_success", fail)
+            assert ended("outlets") == ("failed", False)
+
+    def test_callbacks_of_the_task_and_of_the_dag_are_called_all_the_same(self, run_dag):
+        called = []
+
+        def note(context):
+            called.append(context["ti"].task_id)
+
+        with DAG("callbacks", schedule=None, default_args={"on_success_callback": note}) as dag:
+            VideoCreateOperator(task_id="it", prompt="A boat")
+            VideoCreateOperator(task_id="other", prompt="A boat", on_success_callback=[note, note])
+            VideoCreateOperator.partial(task_id="mapped").expand(prompt=["A kite", "A boat"])
+        run_dag(dag)
+        assert sorted(called) == ["it", "mapped", "mapped", "other", "other"]

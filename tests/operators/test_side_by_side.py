@@ -11,7 +11,6 @@ from airflow.sdk import DAG
 
 from airflow_provider_videos.emulator import Answer, Drop, Fault, Latency
 from airflow_provider_videos.operators.videos import VideoCreateOperator
-from airflow_provider_videos.submission import durable
 
 FAULTS = {
     "500 after acceptance": Answer(status=500, accepted=True),
@@ -34,9 +33,8 @@ def posts(videos_emulator):
 
 
 @pytest.fixture
-def our_create(run_dag, videos_emulator, connect_to, monkeypatch):
+def our_create(run_dag, videos_emulator, connect_to, turned_time):
     connect_to(videos_emulator, timeout={"read": READ_SECONDS})
-    monkeypatch.setattr(durable, "_LOOKS", (0, 0))
 
     def create():
         with DAG("side_by_side", schedule=None) as dag:

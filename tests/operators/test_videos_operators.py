@@ -146,7 +146,10 @@ class TestCreate:
 
         ran = run(FailsOnce, prompt="A boat", model="emulated-1")
         assert ran.state == "success"
-        assert videos_emulator.record.requests == {"create": 1}
+        assert videos_emulator.record.requests == {
+            "list": 1,
+            "create": 1,
+        }  # the list once, before the purchase
         assert ran.xcoms["video"]["model"] == "emulated-1"
 
     def test_a_task_that_runs_out_of_time_in_the_purchase_buys_once(self, run, videos_emulator):

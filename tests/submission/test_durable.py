@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import itertools
 import json
 import logging
+import re
 import time
 from dataclasses import replace
 
@@ -14,12 +16,13 @@ from airflow_provider_videos.api.errors import (
     NotConnected,
     OutcomeUnknown,
     RequestChanged,
+    Superseded,
+    VideosError,
 )
 from airflow_provider_videos.api.models import Video
-from airflow_provider_videos.submission import durable
-from airflow_provider_videos.submission.decision import Facts
-from airflow_provider_videos.submission.durable import KEY, Submission, salvage
-from airflow_provider_videos.submission.evidence import Listing, Wanted
+from airflow_provider_videos.submission.decision import LATE_SECONDS, LOOKS_NEEDED, Facts
+from airflow_provider_videos.submission.durable import KEY, Submission, hand_on, salvage
+from airflow_provider_videos.submission.evidence import Anchor, Listing, Wanted, digest_of
 from airflow_provider_videos.submission.ledger import Ledger
 from airflow_provider_videos.submission.record import Record
 from tests.submission.conftest import Registry
@@ -46,10 +49,9 @@ def test_a_record_of_a_later_release_is_read():
 
 
 @pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch):
-    monkeypatch.setattr(durable, "_PAUSES", (0, 0, 0))
-    monkeypatch.setattr(durable, "_LOOKS", (0, 0))
-    monkeypatch.setattr(durable, "_LATE_SECONDS", 0)
+def clock(turned_time):
+    """Time that passes at once."""
+    return turned_time
 
 
 class Shop:
@@ -58,19 +60,23 @@ class Shop:
     wanted = Wanted("A secret boat", {"model": "wan"})
     patience = 0.05
 
-    def __init__(self, store, registry):
-        self.store, self.registry = store, registry
+    def __init__(self, store, registry, clock):
+        self.store, self.registry, self.clock = store, registry, clock
         self.sold, self.known, self.videos, self.looks = 0, [], [], 0
-        self.fails_with = self.loses_answer = None
+        self.fails_with = self.loses_answer = self.meanwhile = None
         self.store_failures = 0
         self.late = 0  # how many looks pass before the list shows anything
+        self.key = "a key"
 
-    def buy(self):
+    def buy(self, before_send):
+        before_send()
         self.known.append(Record.read(self.store.get(KEY)))
         if self.fails_with:
             raise self.fails_with
         self.sold += 1
-        self.videos.append(self.make(f"v{self.sold}", time.time()))
+        self.videos.append(self.make(f"v{self.sold}", self.clock.time()))
+        if self.meanwhile:
+            self.meanwhile()
         if self.loses_answer:
             raise self.loses_answer
         self.store.failures = self.store_failures
@@ -79,26 +85,38 @@ class Shop:
     def make(self, video_id, created_at, prompt="A secret boat"):
         return Video(id=video_id, status="queued", prompt=prompt, model="wan", created_at=int(created_at))
 
-    def listing(self, back_to):
+    def anchor(self):
+        newest = [video.id for video in self.videos[::-1]]
+        return Anchor(next(iter(newest), None), [digest_of(one) for one in newest], 0.0)
+
+    def listing(self, back_to, anchor=None):
         self.looks += 1
         if self.fails_with:
             raise self.fails_with
-        return Listing(self.videos[::-1] if self.looks > self.late else [], ahead=0.0)
+        shown = self.videos if self.looks > self.late else self.videos[:1]
+        return Listing(shown[::-1], ahead=0.0, fresh=True)
 
-    def knows(self, video):
-        return video in self.videos
+    def find(self, video_id):
+        return next((video for video in self.videos if video.id == video_id), None)
+
+    def hash_key(self, salt):
+        return f"{salt}:{hash(self.key)}"
 
 
 @pytest.fixture
-def shop(store, registry):
-    return Shop(store, registry)
+def shop(store, registry, clock):
+    return Shop(store, registry, clock)
+
+
+def start(store, facts, shop, log, task="create"):
+    owner = {"dag_id": "d", "run_id": "r", "task_id": task, "map_index": 3}
+    return Submission(store, Ledger(shop.registry, "http://gpu-box/v1", owner), facts, shop, log).submit()
 
 
 def submit(store, facts, shop, log, task="create"):
-    owner = {"dag_id": "d", "run_id": "r", "task_id": task, "map_index": 3}
-    submission = Submission(store, Ledger(shop.registry, "http://gpu-box/v1", owner), facts, shop, log)
-    video = submission.submit()
-    submission.hand_on()
+    """A start of the task that Airflow ends in success."""
+    video = start(store, facts, shop, log, task)
+    hand_on(store, facts.max_tries)
     return video
 
 
@@ -273,21 +291,22 @@ def test_what_was_never_accepted_is_bought(store, shop, registry):
         submit(store, FACTS, shop, log)
     shop.fails_with = None
     assert submit(store, FACTS, shop, log).id == "v1"
-    assert shop.looks == 3
+    assert shop.looks >= LOOKS_NEEDED
+    assert LATE_SECONDS <= shop.clock.slept < 50
     # nothing open is left that could keep another task in doubt
     other = Ledger(registry, "http://gpu-box/v1", {"task_id": "other"})
     assert other.claims(time.time(), shop.wanted, shop.videos, time.time()).rivals == []
 
 
 def test_a_list_whose_ids_nobody_can_ask_for_leaves_the_doubt(store, lost, monkeypatch):
-    monkeypatch.setattr(lost, "knows", lambda video: False)
-    with pytest.raises(InDoubt, match="shows video v1, and the server does not know that id"):
+    monkeypatch.setattr(lost, "find", lambda video_id: None)
+    with pytest.raises(InDoubt, match=r"video v1 \(asked for by this id, the server does not know it"):
         submit(store, FACTS, lost, log)
 
 
 def test_what_a_failed_answer_says_is_not_recorded(store, shop, monkeypatch):
     failed = Video(id="v1", status="failed", error={"message": "Blocked: A secret boat"})
-    monkeypatch.setattr(shop, "buy", lambda: failed)
+    monkeypatch.setattr(shop, "buy", lambda before_send: failed)
     submit(store, FACTS, shop, log)
     assert "secret" not in json.dumps(store)
 
@@ -309,16 +328,297 @@ def test_two_tasks_with_the_same_prompt_in_doubt_never_share_a_video(shop, regis
             submit(store, FACTS, shop, log, task=f"create {number}")
         shop.fails_with = LOST  # the second one is not accepted at all
     shop.fails_with = shop.loses_answer = None
-    for number, store in enumerate(stores):
-        with pytest.raises(InDoubt, match="video v1 could be it, and could as well be another task"):
-            submit(store, FACTS, shop, log, task=f"create {number}")
-    assert shop.sold == 1
-    # A person has found out whose it is.
-    stores[0][KEY] = {"video_id": "v1"}
-    assert submit(stores[0], FACTS, shop, log, task="create 0").id == "v1"
+    # The later one chooses first, and can't have bought what was listed before it.
+    with pytest.raises(InDoubt, match="video v1 could be it, and could as well be another task"):
+        submit(stores[0], FACTS, shop, log, task="create 0")
+    bought = [submit(stores[number], FACTS, shop, log, task=f"create {number}").id for number in (1, 0)]
+    assert bought == ["v2", "v1"]
+    assert shop.sold == 2
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
+def test_tasks_with_one_prompt_that_have_all_lost_their_answers_take_turns(shop, order):
+    stores = [Registry() for _ in order]
+    shop.videos = [shop.make("older", time.time() - 3600, "A kite")]
+    shop.loses_answer = LOST
+    for number in sorted(order):
+        with pytest.raises(InDoubt):
+            submit(stores[number], FACTS, shop, log, task=f"create {number}")
+        shop.clock.sleep(1)
+    shop.loses_answer = None
+    for number in order:
+        submit(stores[number], FACTS, shop, log, task=f"create {number}")
+    assert sorted(store[KEY]["video_id"] for store in stores) == ["v1", "v2", "v3"]
+    assert shop.sold == 3
+
+
+def test_a_twin_whose_answer_may_be_on_its_way_is_waited_for(shop, lost, store):
+    Ledger(shop.registry, "http://gpu-box/v1", {"task_id": "twin"}).open(time.time(), lost.wanted)
+    with pytest.raises(InDoubt, match="video v1 could be it, and could as well be another task"):
+        submit(store, FACTS, lost, log)
+
+
+def test_a_video_that_another_task_claims_in_the_same_moment_is_the_others(lost, store, registry):
+    other = Ledger(registry, "http://gpu-box/v1", {"task_id": "other"})
+    claim = Ledger.claim
+
+    def claimed_at_once(ledger, at, wanted, video):
+        claim(ledger, at, wanted, video)
+        claim(other, at - 1, wanted, video)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Ledger, "claim", claimed_at_once)
+        assert start(store, FACTS, lost, log).id == "v2"
 
 
 def test_a_sibling_whose_answer_arrived_leaves_no_doubt(lost, store):
     other = Registry()
     assert submit(other, FACTS, lost, log, task="sibling").id == "v2"
     assert submit(store, FACTS, lost, log).id == "v1"
+
+
+# --- proofs ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def refused(store, shop):
+    """A purchase whose answer was lost, and that was never accepted."""
+    shop.videos = [shop.make("older", time.time() - 3600, "A kite")]
+    shop.fails_with = LOST
+    with pytest.raises(InDoubt):
+        submit(store, FACTS, shop, log)
+    shop.fails_with = None
+    return shop
+
+
+def test_the_newest_listed_video_and_a_hash_of_the_key_are_recorded_with_the_intent(store, refused):
+    intent = Record.read(store[KEY])
+    assert (intent.anchor, intent.before) == ("older", (digest_of("older"),))
+    assert intent.key == refused.hash_key(intent.key.partition(":")[0])
+    assert "a key" not in json.dumps(store)
+
+
+def test_a_list_that_cannot_be_read_beforehand_is_noted_and_not_fatal(store, shop, monkeypatch):
+    monkeypatch.setattr(shop, "anchor", lambda: Anchor(missing="the list could not be read: list: 500"))
+    shop.videos = [shop.make("older", time.time() - 3600, "A kite")]
+    shop.fails_with = LOST
+    with pytest.raises(InDoubt):
+        submit(store, FACTS, shop, log)
+    shop.fails_with = None
+    with pytest.raises(
+        InDoubt, match=r"proves nothing: no newest .*\(the list could not be read: list: 500\)"
+    ):
+        submit(store, FACTS, shop, log)
+    assert shop.sold == 0
+
+
+def test_nobody_asks_for_the_list_where_nobody_will_look(store, shop, monkeypatch):
+    monkeypatch.delattr(Shop, "anchor")
+    assert submit(store, FAIL, shop, log).id == "v1"
+
+
+def test_a_changed_key_proves_nothing(store, refused):
+    refused.key = "another key"
+    with pytest.raises(InDoubt, match="the key is not the one that the request was sent with"):
+        submit(store, FACTS, refused, log)
+    assert refused.sold == 0
+
+
+def test_what_one_try_saw_the_next_ones_remember(store, lost):
+    ours = lost.videos.pop()
+    lost.videos.append(ours.model_copy(update={"seconds": "9", "prompt": None}))
+    with pytest.raises(InDoubt, match="video v1"):
+        submit(store, FACTS, lost, log)
+    lost.videos.pop()
+    for _ in range(2):
+        with pytest.raises(
+            InDoubt, match=r"video v1 \(an earlier look saw it, and it is not listed any more\)"
+        ):
+            submit(store, FACTS, lost, log)
+    assert lost.sold == 1
+
+
+def test_one_look_in_two_asks_twice_so_that_a_balancer_that_takes_turns_shows_all(
+    store, refused, monkeypatch
+):
+    older = list(refused.videos)
+    replicas = [older, [*older, refused.make("ours", time.time())]]
+    requests = itertools.count()
+
+    def find(video_id):
+        return next((video for video in replicas[next(requests) % 2] if video.id == video_id), None)
+
+    monkeypatch.setattr(refused, "find", find)
+    monkeypatch.setattr(
+        refused, "listing", lambda *_: Listing(replicas[next(requests) % 2][::-1], ahead=0.0, fresh=True)
+    )
+    assert start(store, FACTS, refused, log).id == "ours"
+    assert refused.sold == 0
+
+
+# --- clocks ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ahead", [-7 * 3600, -600, -30, 30, 600, 7 * 3600])
+def test_a_worker_whose_clock_is_off_delays_a_retry_by_less_than_a_minute(store, lost, ahead, clock):
+    clock.ahead = ahead
+    assert submit(store, FACTS, lost, log).id == "v1"
+    assert clock.slept < 50
+
+
+@pytest.mark.parametrize("ahead", [-7 * 3600, -30, 30, 7 * 3600])
+def test_a_worker_whose_clock_is_off_buys_after_less_than_a_minute(store, refused, ahead, clock):
+    clock.ahead = ahead
+    assert submit(store, FACTS, refused, log).id == "v1"
+    assert clock.slept < 50
+
+
+# --- tries that overlap ---------------------------------------------------------------------------------
+
+
+def test_a_late_answer_does_not_overwrite_what_a_newer_try_has_recorded(store, shop, registry):
+    newer = {"video_id": "newer", "attempt": "of a newer try"}
+    shop.meanwhile = lambda: store.set(KEY, newer)
+    with pytest.raises(Superseded, match=r"recorded video newer .*video v1, which this try has bought"):
+        start(store, FACTS, shop, log)
+    assert store[KEY] == newer
+    # nobody takes what is left over for theirs
+    other = Ledger(registry, "http://gpu-box/v1", {"task_id": "other"})
+    assert other.claims(time.time(), shop.wanted, shop.videos, time.time()).videos == {"v1"}
+
+
+@pytest.mark.parametrize("end", [OutcomeUnknown("the answer is lost"), Busy("not now")])
+def test_no_late_error_removes_what_a_newer_try_has_recorded(store, shop, end):
+    newer = Record(fingerprint="f1", at=5.0, until=9.0, attempt="of a newer try").written()
+    shop.loses_answer, shop.meanwhile = end, lambda: store.set(KEY, newer)
+    with pytest.raises(Superseded, match="recorded another purchase"):
+        start(store, FACTS, shop, log)
+    assert store[KEY] == newer
+
+
+def test_a_try_that_comes_late_to_its_intent_does_not_buy(store, shop, monkeypatch):
+    anchor = shop.anchor
+
+    def meanwhile():
+        store.set(KEY, {"video_id": "newer"})
+        return anchor()
+
+    monkeypatch.setattr(shop, "anchor", meanwhile)
+    with pytest.raises(Superseded):
+        start(store, FACTS, shop, log)
+    assert (shop.sold, store[KEY]) == (0, {"video_id": "newer"})
+
+
+def test_a_request_that_goes_out_late_writes_its_intent_anew(store, shop, monkeypatch, registry):
+    buy = Shop.buy
+
+    def held(self, before_send):
+        before_send()
+        first.append(Record.read(store.get(KEY)))
+        shop.clock.sleep(60)
+        return buy(self, before_send)
+
+    first = []
+    monkeypatch.setattr(Shop, "buy", held)
+    start(store, FACTS, shop, log)
+    assert shop.known[0].at >= first[0].at + 60
+    assert len([key for key in registry if "tidied" not in key]) == 2  # one entry, one claim
+
+
+def test_a_request_that_was_held_is_not_sent_once_a_newer_try_has_bought(store, shop, monkeypatch):
+    def held(self, before_send):
+        shop.clock.sleep(60)
+        store.set(KEY, {"video_id": "newer"})
+        before_send()
+
+    monkeypatch.setattr(Shop, "buy", held)
+    with pytest.raises(Superseded):
+        start(store, FACTS, shop, log)
+    assert store[KEY] == {"video_id": "newer"}
+
+
+def test_a_late_answer_that_is_recorded_meanwhile_is_taken_up(store, refused):
+    intent = Record.read(store[KEY])
+    listing = refused.listing
+
+    def late(*where):
+        store[KEY] = replace(intent, video_id="late").written()
+        return listing(*where)
+
+    refused.listing = late
+    assert start(store, FACTS, refused, log).id == "late"
+    assert refused.sold == 0
+
+
+# --- records of any shape -------------------------------------------------------------------------------
+
+ANYTHING: tuple[object, ...] = (
+    *(None, True, 0, -1, 3, 1.5, 1e300, float("nan"), float("inf"), 10**400, -(10**400), 1_790_000_000),
+    *("", "v", ".", "yesterday", "\ud800", "x" * 10_000, [], ["v"], [None, {}], {}, {"a": [1]}, {"id": 5}),
+)
+SHAPES = [
+    *({"fingerprint": "f1", "at": at, "until": until} for at in ANYTHING for until in ANYTHING),
+    *({"video_id": anything} for anything in ANYTHING),
+    *({**INTENT.written(), name: anything} for name in INTENT.written() for anything in ANYTHING),
+    *({**BOUGHT.written(), name: anything} for name in BOUGHT.written() for anything in ANYTHING),
+    *ANYTHING,
+]
+
+
+def outcome(store, facts, shop):
+    try:
+        video = submit(store, facts, shop, log)
+    except VideosError as error:
+        return str(error)
+    return f"video {video.id}"
+
+
+def test_a_record_of_any_shape_ends_in_a_video_or_in_an_error_that_says_what_to_do(shop):
+    for shape in SHAPES:
+        store = Registry({KEY: shape})
+        for max_tries in (2, 4):
+            said = outcome(store, Facts("f1", max_tries), shop)
+            json.dumps(said).encode()
+            assert re.search("^video|state-store/videos_submission|on_changed", said)
+
+
+def test_an_id_that_a_person_wrote_as_a_number_is_an_id():
+    assert Record.read({"video_id": 12345}).video_id == "12345"
+
+
+# --- what is said ---------------------------------------------------------------------------------------
+
+
+def test_while_tries_are_left_nobody_is_asked_for_handwork(store, shop):
+    shop.fails_with = LOST
+    with pytest.raises(InDoubt) as lost:
+        submit(store, replace(FACTS, tries_left=2, next_try=300.0), shop, log)
+    assert "the task's next try looks again, from 20" in str(lost.value)
+    assert "(2 tries are left)" in str(lost.value)
+    assert "state-store" not in str(lost.value)
+    shop.fails_with = None
+    with pytest.raises(InDoubt) as again:
+        submit(store, replace(FACTS, tries_left=1), shop, log)
+    assert "looks again (it is the last one)" in str(again.value)
+    with pytest.raises(InDoubt, match=r"Look for it in the server's list.*state-store/videos_submission"):
+        submit(store, FACTS, shop, log)
+
+
+def test_what_no_look_settles_asks_for_handwork_at_once(store, lost):
+    with pytest.raises(InDoubt, match=r"the request has changed since.*state-store/videos_submission"):
+        submit(store, replace(FACTS, fingerprint="f2", tries_left=2), lost, log)
+
+
+def test_a_clear_buys_only_after_airflow_has_ended_a_try_in_success(store, shop):
+    assert start(store, FACTS, shop, log).id == "v1"
+    assert start(store, replace(FACTS, max_tries=4), shop, log).id == "v1"
+    hand_on(store, 4)
+    assert start(store, replace(FACTS, max_tries=6), shop, log).id == "v2"
+
+
+def test_to_hand_on_what_is_not_there_is_nothing(store):
+    hand_on(store, 2)
+    assert store == {}
+    store[KEY] = INTENT.written()
+    hand_on(store, 2)
+    assert store[KEY] == INTENT.written()

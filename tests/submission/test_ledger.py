@@ -115,7 +115,7 @@ def test_the_first_purchase_of_a_day_removes_what_is_days_old(task, registry):
     task("a").tidy(AT - 10 * DAY)
     task("b").claim(AT - DAY, BOAT, V2)
     task("b").tidy(AT)
-    assert claims(task("c"), at=AT - 10 * DAY, now=AT).videos == {"v2"}
+    assert claims(task("c"), at=AT - DAY, now=AT).videos == {"v2"}
     assert "another_variable" in registry
     assert len(registry) == 3  # that, the claim of v2, and the mark of the day
     task("a").claim(AT - 10 * DAY, BOAT, V1)
@@ -130,3 +130,43 @@ def test_it_names_owners_and_holds_no_prompt_no_id_and_no_server(task, registry)
     assert not [word for word in ("secret", "v1", "gpu-box") if word in text]
     assert all(len(key) < 250 for key in registry)
     assert all(json.loads(value)["task_id"] == "b" for value in registry.values())
+
+
+def test_a_lost_answer_makes_a_twin_whose_turn_the_times_decide(task):
+    for name, at in (("b", AT - 5), ("c", AT + 5), ("d", AT + 6)):
+        task(name).open(at, BOAT)
+    task("b").lose(AT - 5, BOAT)
+    task("c").lose(AT + 5, BOAT)
+    assert claims(task("a")).twins == {AT - 5: False, AT + 5: True}  # the answer to d may be on its way
+    task("b").drop(AT - 5, BOAT)
+    assert claims(task("a")).twins == {AT + 5: True}
+    task("c").claim(AT + 5, BOAT, V1)
+    assert claims(task("a")).twins == {}
+
+
+def test_a_video_is_owned_under_each_of_its_ids(task):
+    task("b").claim(AT, BOAT, Video(id="v1-and-where-it-is-made"))
+    assert claims(task("a")).videos == set()
+    seen = task("a").claims(AT, BOAT, [V1, V2], AT + 60, aliases={"v1": "v1-and-where-it-is-made"})
+    assert (seen.videos, seen.rivals) == ({"v1"}, [])
+
+
+@pytest.mark.parametrize(
+    "key", ["", "x", "a.b", "{day}", "{day}.p.5-o", "{day}.{hash}.{long}-{hash}", "{day}.\u0661"]
+)
+def test_keys_that_nobody_of_ours_has_written_are_left_alone(task, registry, key):
+    ours = task("b")._entry(AT, BOAT)
+    given = key.format(day=ledger._day(AT), hash="0" * 16, long="9" * 400)
+    for name in (f"videos_ledger.{given}", f"{ours.rsplit('.', 3)[0]}.{given}", f"{ours}.{given}"):
+        registry[name] = ""
+    assert claims(task("a")).videos == set()
+    task("a").tidy(AT)
+    assert len(registry) == 4
+
+
+@pytest.mark.parametrize(("at", "now"), [(1.0, AT), (AT, 1.0), (AT, AT * 2), (4e9, AT), (AT, AT)])
+def test_no_clock_makes_it_read_more_than_a_few_days(task, registry, monkeypatch, at, now):
+    read = []
+    monkeypatch.setattr(registry, "keys", lambda prefix: read.append(prefix) or [])
+    claims(task("a"), at=at, now=now)
+    assert len(read) <= 5

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import aclosing, asynccontextmanager, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 import httpx
@@ -15,7 +15,7 @@ from airflow_provider_videos.api.environment import tls_context
 from airflow_provider_videos.api.errors import TransportError, VideosError
 from airflow_provider_videos.api.exchange import Cursor, Pause, Reply, Send, Step, exchange
 from airflow_provider_videos.api.lanes import Lanes
-from airflow_provider_videos.api.responses import quoted
+from airflow_provider_videos.api.redaction import Redactor
 from airflow_provider_videos.api.retry import Backoff, parse_retry_after
 from airflow_provider_videos.api.transport import AsyncTransport, Deadline, Transport, needs_tls
 
@@ -49,6 +49,7 @@ class Content(Generic[Chunks]):
     :param digest: the algorithm and the hexadecimal digest of the whole file, where the server sent one.
     :param status_code: the HTTP status, which is a success; not every one of them comes with a file.
     :param retry_after: the seconds the server asked to wait.
+    :param redactor: takes secrets out of its words; None where it is not the server's, and none is repeated.
     """
 
     content_type: str | None
@@ -60,9 +61,10 @@ class Content(Generic[Chunks]):
     digest: tuple[str, str] | None = None
     status_code: int = 200
     retry_after: float | None = None
+    redactor: Redactor | None = field(default_factory=Redactor, repr=False)
 
 
-def _content(response: httpx.Response, chunks: Chunks) -> Content[Chunks]:
+def _content(response: httpx.Response, chunks: Chunks, redactor: Redactor | None) -> Content[Chunks]:
     headers = response.headers
     length = responses.read_length(headers)
     start, total = responses.read_range(headers) if response.status_code == 206 else (0, length)
@@ -76,27 +78,37 @@ def _content(response: httpx.Response, chunks: Chunks) -> Content[Chunks]:
         digest=None if response.status_code == 206 else responses.read_digest(headers),
         status_code=response.status_code,
         retry_after=parse_retry_after(headers, time.time()),
+        redactor=redactor,
     )
 
 
-def _broken_off(error: httpx.RequestError, video_id: str) -> TransportError:
-    reason = f"{type(error).__name__}: {quoted(str(error))}"
+def _redactor_of(response: httpx.Response, endpoint: Endpoint) -> Redactor | None:
+    return endpoint.redactor if endpoint.is_home_of(str(response.request.url)) else None
+
+
+def _broken_off(error: httpx.RequestError, video_id: str, redactor: Redactor | None) -> TransportError:
+    reason = type(error).__name__ + (f": {redactor.redact(str(error))}" if redactor else "")
     return TransportError(f"download: the answer broke off: {reason}", video_id=video_id)
 
 
-def _chunks(response: httpx.Response, video_id: str) -> Iterator[bytes]:
+# What httpx raises may quote the answer, so none of its errors is left to be the cause of ours.
+
+
+def _chunks(response: httpx.Response, video_id: str, redactor: Redactor | None) -> Iterator[bytes]:
     try:
         yield from response.iter_raw()
     except httpx.RequestError as error:
-        raise _broken_off(error, video_id) from error
+        raise _broken_off(error, video_id, redactor) from None
 
 
-async def _achunks(response: httpx.Response, video_id: str) -> AsyncIterator[bytes]:
+async def _achunks(
+    response: httpx.Response, video_id: str, redactor: Redactor | None
+) -> AsyncIterator[bytes]:
     try:
         async for chunk in response.aiter_raw():
             yield chunk
     except httpx.RequestError as error:
-        raise _broken_off(error, video_id) from error
+        raise _broken_off(error, video_id, redactor) from None
 
 
 class _Body:
@@ -406,7 +418,8 @@ class VideosClient:
             requests.download_content(video_id, variant=variant, offset=offset, etag=etag)
         )
         with closing(response):
-            yield _content(response, _chunks(response, video_id))
+            redactor = _redactor_of(response, self.endpoint)
+            yield _content(response, _chunks(response, video_id, redactor), redactor)
 
     def list_models(self) -> Sequence[str]:
         """Return the names of the server's models, where it lists them."""
@@ -565,7 +578,8 @@ class AsyncVideosClient:
             requests.download_content(video_id, variant=variant, offset=offset, etag=etag)
         )
         async with aclosing(response):
-            yield _content(response, _achunks(response, video_id))
+            redactor = _redactor_of(response, self.endpoint)
+            yield _content(response, _achunks(response, video_id, redactor), redactor)
 
     async def list_models(self) -> Sequence[str]:
         """Return the names of the server's models, where it lists them."""

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from airflow_provider_videos.api.models import Video, VideoPage
+    from airflow_provider_videos.api.redaction import Redactor
     from airflow_provider_videos.api.requests import Endpoint, Operation
 
 T = TypeVar("T")
@@ -184,15 +185,34 @@ def _elsewhere(operation: Operation[T], base: str, location: str) -> Operation[T
 def _value(operation: Operation[T], endpoint: Endpoint, reply: Reply) -> T | None:
     if not isinstance(reply, httpx.Response):
         return None
-    if not reply.is_success:
-        return operation.rescue(reply) if operation.rescue else None
+    redactor = operation.redactor(endpoint)
     try:
-        return operation.read(reply)
-    except Unreadable as unreadable:
-        error = responses.with_words_of(reply, unreadable, secrets=_secrets(operation, endpoint))
+        value = _read(operation, reply)
+        return value if value is None else _fit(operation, value, redactor)
+    except Unreadable as problem:
+        at_home = endpoint.is_home_of(str(reply.request.url))
+        error = responses.with_words_of(reply, problem, secrets=redactor, at_home=at_home)
     if judge(operation.call, Outcome(Event.UNREADABLE)) is Verdict.UNKNOWN:
         raise _unknown(operation, str(error))
     raise error
+
+
+def _read(operation: Operation[T], reply: httpx.Response) -> T | None:
+    if reply.is_success:
+        return operation.read(reply)
+    return operation.rescue(reply) if operation.rescue else None
+
+
+def _fit(operation: Operation[T], value: T, redactor: Redactor) -> T:
+    """Take secrets out of what was read, where words are kept or shown."""
+    if not operation.redacts:
+        return value
+    fit = responses.without_secrets(value, redactor, sent=operation.payload or {}, asked=operation.video_id)
+    if operation.call is Call.BUY and getattr(fit, "id", None) != getattr(value, "id", None):
+        raise Unreadable(
+            "the id that the server gave can't be kept: it is too long, or repeats the key or the prompt"
+        )
+    return fit
 
 
 def _outcome(reply: Reply) -> Outcome:
@@ -201,27 +221,24 @@ def _outcome(reply: Reply) -> Outcome:
     return Outcome(Event.NOT_SENT if isinstance(reply, _NOTHING_WAS_SENT) else Event.LOST)
 
 
-def _secrets(operation: Operation[Any], endpoint: Endpoint) -> tuple[str | None, ...]:
-    return *endpoint.secrets(), (operation.payload or {}).get("prompt")
-
-
 def _error(operation: Operation[Any], endpoint: Endpoint, reply: Reply, verdict: Verdict) -> Exception:
     if isinstance(reply, httpx.Response):
         error = responses.error_of(
             reply,
             operation=operation.name,
             video_id=operation.video_id,
-            secrets=_secrets(operation, endpoint),
+            secrets=operation.redactor(endpoint),
             server=f"the server {address_of(reply.request.url)}",
             at_home=endpoint.is_home_of(str(reply.request.url)),
         )
         return _unknown(operation, str(error)) if verdict is Verdict.UNKNOWN else error
+    reason = _reason(operation, endpoint, reply)
     if verdict is Verdict.UNKNOWN:
-        return _unknown(operation, _reason(reply))
+        return _unknown(operation, reason)
     kind = NotConnected if isinstance(reply, _NOTHING_WAS_SENT) else TransportError
     server = address_of(reply.request.url if reply else httpx.URL(endpoint.base_url))
     return kind(
-        f"{operation.name}: no answer from the server {server}: {_reason(reply)}", video_id=operation.video_id
+        f"{operation.name}: no answer from the server {server}: {reason}", video_id=operation.video_id
     )
 
 
@@ -235,8 +252,19 @@ def _still_there(operation: Operation[Any], reply: Reply) -> NotSupported:
     )
 
 
-def _reason(reply: Reply) -> str:
-    return f"{type(reply).__name__}: {responses.quoted(str(reply))}"
+def _reason(operation: Operation[Any], endpoint: Endpoint, reply: Reply) -> str:
+    """Name what has gone wrong; what it says may be the other side's words."""
+    name = type(reply).__name__
+    if not _is_from_home(endpoint, reply):
+        return name
+    return f"{name}: {operation.redactor(endpoint).redact(str(reply))}"
+
+
+def _is_from_home(endpoint: Endpoint, reply: Reply) -> bool:
+    try:
+        return reply is None or endpoint.is_home_of(str(reply.request.url))
+    except RuntimeError:  # it is of our own making, and so knows no request
+        return True
 
 
 def _unknown(operation: Operation[Any], reason: str) -> OutcomeUnknown:

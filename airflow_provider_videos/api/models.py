@@ -14,8 +14,9 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 
+from airflow_provider_videos.api.redaction import Redactor, without_addresses
 from airflow_provider_videos.api.retry import http_date
 
 if TYPE_CHECKING:
@@ -129,6 +130,18 @@ def _own_id(video_id: str) -> str:
     except ValueError:
         return video_id
     return inner.partition(_OWN_ID)[2].strip() or video_id
+
+
+def known_status(word: str | None) -> str | None:
+    """
+    Return a status word if it is one that many servers use, else its phase: nothing of a server's own making.
+
+    :param word: as any server writes it.
+    """
+    if word is None:
+        return None
+    plain = word.strip().lower()
+    return plain if plain in _PHASES else phase_of(word).value
 
 
 def _text(value: object) -> str | None:
@@ -305,10 +318,20 @@ class Video(_Answer):
     error: Annotated[Problem | None, BeforeValidator(_problem)] = None
     """Why the job failed."""
 
+    _redactor: Redactor | None = PrivateAttr(default=None)
+    """Knows the secrets of the request that this answers."""
+
+    _sent_prompt: str | None = PrivateAttr(default=None)
+
     @property
     def phase(self) -> Phase:
         """What the status word means, the same for every server."""
         return phase_of(self.status)
+
+    @property
+    def known_status(self) -> str | None:
+        """The status word if many servers use it, else its phase: fit to be shown and stored."""
+        return known_status(self.status)
 
     @property
     def has_failed(self) -> bool:
@@ -328,8 +351,46 @@ class Video(_Answer):
         return _address_in(given) or (path if isinstance(path, str) and _PATH.fullmatch(path) else None)
 
     def contract(self) -> dict[str, Any]:
-        """Return the contract's fields as a plain dict, for XCom: no unknown field, and so no URL."""
-        return self.model_dump(mode="json", include=_CONTRACT)
+        """Return the contract's fields as a plain dict, for XCom: every word redacted, and no address."""
+        redactor = (self._redactor or _NOTHING_SENT).also(self.prompt)
+        given = self.model_dump(mode="json", include=_CONTRACT)
+        return given | {
+            **{name: _shown(given[name], redactor) for name in ("model", "seconds", "size")},
+            **{name: _shown_id(given[name], redactor) for name in ("id", "remixed_from_video_id")},
+            "status": self.known_status,
+            "prompt": self._shown_prompt(),
+            "error": given["error"]
+            and {name: _shown(word, redactor) for name, word in given["error"].items()},
+        }
+
+    def answering(self, redactor: Redactor, sent_prompt: str | None) -> None:
+        """
+        Remember what this answers, so that :meth:`contract` repeats nothing secret.
+
+        :param redactor: knows the secrets of the request.
+        :param sent_prompt: the request's prompt, if it had one.
+        """
+        self._redactor, self._sent_prompt = redactor, sent_prompt
+
+    def _shown_prompt(self) -> str | None:
+        redactor, prompt = self._redactor or _NOTHING_SENT, self.prompt
+        if prompt is None:
+            return None
+        if prompt == self._sent_prompt:
+            return redactor.hide_secrets(prompt)  # the task's own words, addresses and all
+        return without_addresses(redactor.redact_text(prompt))
+
+
+_NOTHING_SENT = Redactor()
+
+
+def _shown(word: str | None, redactor: Redactor) -> str | None:
+    return None if word is None else without_addresses(redactor.redact(word))
+
+
+def _shown_id(video_id: str | None, redactor: Redactor) -> str | None:
+    fit = video_id and redactor.redact_id(video_id)
+    return without_addresses(fit) if fit and "://" in fit else fit
 
 
 _CONTRACT: dict[str, Any] = dict.fromkeys(Video.model_fields, True) | {"error": {"code", "message"}}

@@ -14,13 +14,15 @@ import functools
 import html
 import re
 import unicodedata
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 LONGEST = 500
 """How many characters of words are repeated."""
+LONGEST_ID = 1024
+"""How many characters of an id are repeated; those of gateways have up to hundreds."""
 SHORTEST_SECRET = 6
 """Anything shorter is a part of too many words to be hidden."""
 PIECE = 12
@@ -49,11 +51,13 @@ _ESCAPE = re.compile(
     r"|&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,30});",
     re.IGNORECASE,
 )
+_SHORT_WORD = 64
+_MAYBE_ENCODED = re.compile(r"[a-z0-9+/_]{15}")  # as twelve characters in base64
 _MAYBE_ESCAPED = re.compile(r"[%\\&]")
 _SPACES = dict.fromkeys((*range(33), 43, 127), " ")
 _LETTERS = {"b": " ", "f": " ", "n": "\n", "r": "\r", "t": "\t"}
 
-_TOKEN = re.compile(r"[^\s\"'<>`]+")
+_TOKEN = re.compile(r"[^\s\"'`]+")
 _USERINFO = re.compile(r"[^/?#@]*@")
 _NAMES = (
     "signature|token|secret|password|passwd|api[-_ ]?key|access[-_ ]?key(?:[-_ ]?id)?|accessid|key-pair-id"
@@ -75,9 +79,11 @@ _ADDRESS = re.compile(r"(?:\b[a-z][a-z0-9+.-]{1,20}:)?\\?/\\?/[^\s\"'<>`]+", re.
 _LIKE_A_SECRET = re.compile(r".{16}|(?=.{6})(?=.*\d)")
 
 Span = tuple[int, int]
+Secrets: TypeAlias = "Redactor | Iterable[str | None]"
+"""Texts, or what was made of them."""
 
 
-def redact(words: str, secrets: Iterable[str | None] = (), *, longest: int = LONGEST) -> str:
+def redact(words: str, secrets: Secrets = (), *, longest: int = LONGEST) -> str:
     """
     Make words from outside fit to be repeated: on one line, short, without secrets and signed addresses.
 
@@ -85,7 +91,16 @@ def redact(words: str, secrets: Iterable[str | None] = (), *, longest: int = LON
     :param secrets: what must not be repeated, whole or in pieces, plain or encoded.
     :param longest: how many characters are returned at most.
     """
-    return Redactor(secrets).redact(words, longest=longest)
+    return redactor_of(secrets).redact(words, longest=longest)
+
+
+def redactor_of(secrets: Secrets) -> Redactor:
+    """
+    Return what hides some secrets.
+
+    :param secrets: the secrets, or what hides them already.
+    """
+    return secrets if isinstance(secrets, Redactor) else Redactor(secrets)
 
 
 def without_addresses(words: str) -> str:
@@ -102,20 +117,26 @@ class Redactor:
     :func:`redact` for one set of secrets, quick for words that were seen before.
 
     :param secrets: what must not be repeated.
+    :param keys: those of them that must not be repeated in an id, either.
     """
 
-    def __init__(self, secrets: Iterable[str | None] = ()) -> None:
-        known = {secret for secret in secrets if secret and len(secret) >= SHORTEST_SECRET}
-        self._secrets = tuple(sorted(known))
+    def __init__(self, secrets: Iterable[str | None] = (), *, keys: Iterable[str] = ()) -> None:
+        self._secrets = _hideable(secrets)
+        self._keys = _hideable(keys)
+        self._prompts: tuple[str, ...] = ()
         self._seen: dict[tuple[str, int], str] = {}
 
-    def also(self, *secrets: str | None) -> Redactor:
+    def also(self, *prompts: str | None) -> Redactor:
         """
-        Return one that hides further secrets, too.
+        Return one that hides prompts, too.
 
-        :param secrets: what else must not be repeated.
+        :param prompts: what else must not be repeated.
         """
-        return Redactor((*self._secrets, *secrets)) if any(secrets) else self
+        if not any(prompts):
+            return self
+        redactor = Redactor((*self._secrets, *prompts), keys=self._keys)
+        redactor._prompts = _hideable(prompts)
+        return redactor
 
     def redact(self, words: str, *, longest: int = LONGEST) -> str:
         """
@@ -142,13 +163,29 @@ class Redactor:
         """
         return self._redacted(text, line_break=None)
 
-    def repeats_secret(self, text: str) -> bool:
+    def hide_secrets(self, text: str) -> str:
         """
-        Say whether a text repeats a secret.
+        Take the secrets out of a text that is our own, and leave the rest as it is.
 
-        :param text: such as an id.
+        :param text: the text.
         """
-        return any(True for _ in self._secret_spans(tuple(_views(_printable(text)))))
+        return _hide(text, self._secret_spans(tuple(_views(text))))
+
+    def redact_id(self, text: str) -> str:
+        """
+        Return an id as it is, unless it is too long or holds what no id does: a key, a signature, a prompt.
+
+        A header's value may stand in an id rightly, and so may a piece of a prompt that names another id.
+
+        :param text: the id.
+        """
+        clean = _printable(text)[:LONGEST_ID]
+        views = tuple(_views(clean))
+        folded = tuple(map(_fold, views))
+        signed = _signed_spans(views) if "//" in clean else ()
+        return _hide(
+            clean, (*_spans(folded, self._keys), *_spans(folded, self._prompts, whole=True), *signed)
+        )
 
     def _redacted(self, words: str, *, line_break: str | None = " ") -> str:
         clean = _printable(words, line_break)
@@ -156,14 +193,38 @@ class Redactor:
         return _hide(clean, (*self._secret_spans(views), *_signed_spans(views)))
 
     def _secret_spans(self, views: Sequence[_View]) -> Iterator[Span]:
-        if not self._secrets or len(views[0].text) < SHORTEST_SECRET:
-            return
-        folded = tuple(map(_fold, views))
-        for secret in self._secrets:
-            forms = _remembered_forms(secret) if len(secret) <= _REMEMBERED else _forms(secret)
-            in_pieces = {form for form in forms if len(secret) >= PIECE <= len(form)}
-            yield from _piece_spans(folded, in_pieces)
-            yield from _whole_spans(folded, forms - in_pieces)
+        if self._secrets and len(views[0].text) >= SHORTEST_SECRET:
+            yield from _spans(tuple(map(_fold, views)), self._secrets)
+
+
+def may_repeat(prompt: str, word: str) -> bool:
+    """
+    Say quickly whether a word has to be searched for a prompt: nearly never, and a thorough look is slow.
+
+    :param prompt: the prompt.
+    :param word: such as a model's name.
+    """
+    if len(word) < SHORTEST_SECRET or len(prompt) < SHORTEST_SECRET:
+        return False
+    if len(word) > _SHORT_WORD or not word.isascii() or _MAYBE_ESCAPED.search(word):
+        return True
+    word = word.lower()
+    if len(prompt) < PIECE:
+        return any(form in word for form in _remembered_forms(prompt))
+    prompt = prompt.lower()
+    return bool(_MAYBE_ENCODED.search(word)) or any(piece in prompt for piece in _pieces(word))
+
+
+def _hideable(secrets: Iterable[str | None]) -> tuple[str, ...]:
+    return tuple(sorted({secret for secret in secrets if secret and len(secret) >= SHORTEST_SECRET}))
+
+
+def _spans(views: Sequence[_View], secrets: Iterable[str], *, whole: bool = False) -> Iterator[Span]:
+    for secret in secrets:
+        forms = _remembered_forms(secret) if len(secret) <= _REMEMBERED else _forms(secret)
+        in_pieces = {form for form in forms if len(secret) >= PIECE <= len(form) and not whole}
+        yield from _piece_spans(views, in_pieces)
+        yield from _whole_spans(views, forms - in_pieces)
 
 
 def _printable(words: str, line_break: str | None = " ") -> str:

@@ -13,7 +13,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -40,6 +40,7 @@ from airflow_provider_videos.api.containers import (
 from airflow_provider_videos.api.environment import address_of
 from airflow_provider_videos.api.errors import InvalidRequest
 from airflow_provider_videos.api.models import VideoDeleted
+from airflow_provider_videos.api.redaction import Redactor
 from airflow_provider_videos.api.retry import Call
 
 if TYPE_CHECKING:
@@ -113,6 +114,8 @@ class Endpoint:
     timeout: Timeouts = field(default_factory=Timeouts)
     verify: bool | str = True
     requests_per_minute: float | None = None
+    redactor: Redactor = field(init=False, repr=False, compare=False)
+    """Takes this server's secrets out of words."""
 
     def __post_init__(self) -> None:
         parts = _split(self.base_url)
@@ -133,6 +136,7 @@ class Endpoint:
                 raise InvalidRequest(f"header {name!a} follows from each request's body; it cannot be set")
             if not value.isascii() or not value.isprintable() or value != value.strip():
                 raise InvalidRequest(f"header {name!a} holds a character that no HTTP header can carry")
+        object.__setattr__(self, "redactor", Redactor(self.secrets(), keys=self.keys()))
 
     def url(self, path: str) -> str:
         """Return the address of a path of this server."""
@@ -146,13 +150,35 @@ class Endpoint:
     def secrets(self) -> set[str]:
         """Return what must never be repeated: the key, and headers and query values that may hold another."""
         given = {*self.headers.items(), *self.query.items()}
-        hidden = [value for name, value in given if _SECRET_NAME.search(name) or len(value) >= _LIKE_A_KEY]
-        # A key may stand behind a word such as Bearer.
-        return {*hidden, *(value.split()[-1] for value in hidden if value), self.api_key or ""} - {""}
+        return self.keys() | _with_parts(value for _, value in given if len(value) >= _LIKE_A_KEY)
+
+    def keys(self) -> set[str]:
+        """Return those of the secrets that are given as such: the key, and what has a name that says so."""
+        given = {*self.headers.items(), *self.query.items()}
+        return _with_parts(
+            [self.api_key or "", *(value for name, value in given if _SECRET_NAME.search(name))]
+        )
 
     def is_home_of(self, url: str) -> bool:
         """Say whether an address is on this server, which alone may see our credentials."""
         return _origin(url) == _origin(self.base_url)
+
+
+def _with_parts(values: Iterable[str]) -> set[str]:
+    """Add to secrets the parts of them that give access by themselves, such as what stands behind Bearer."""
+    last = {word for value in values for word in (value, *value.split()[-1:])}
+    decoded = {text for word in last for text in _decoded(word)}
+    return (last | decoded) - {""}
+
+
+def _decoded(word: str) -> tuple[str, ...]:
+    """Return user and password, and the password alone, where a word is those of HTTP's basic scheme."""
+    try:
+        text = base64.b64decode(word, validate=True).decode()
+    except ValueError:
+        return ()
+    user, colon, password = text.partition(":")
+    return (text, password) if user and colon and text.isprintable() else ()
 
 
 def _split(url: str) -> SplitResult:
@@ -278,6 +304,7 @@ class Operation(Generic[T]):
     :param longest: how many bytes the body of a success that is not streamed may have.
     :param job: asks for the job, which knows whether a file is elsewhere and whether a video is really gone.
     :param location: where a redirect has led.
+    :param redacts: whether secrets are taken out of the answer; False where no word of it is kept or shown.
     """
 
     name: str
@@ -298,6 +325,7 @@ class Operation(Generic[T]):
     longest: int = responses.MAX_ANSWER_BYTES
     job: Operation[Video] | None = None
     location: str | None = field(default=None, repr=False)
+    redacts: bool = True
 
     def fingerprint(self, endpoint: Endpoint) -> str:
         """
@@ -311,6 +339,17 @@ class Operation(Generic[T]):
         visible = {name: value for name, value in given.items() if not _SECRET_NAME.search(name)}
         whole = [self.name, endpoint.base_url, visible, self.path, self.payload, files]
         return hashlib.sha256(json.dumps(whole, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+    def redactor(self, endpoint: Endpoint) -> Redactor:
+        """
+        Return what takes the secrets of this request out of words: the server's, and prompts.
+
+        :param endpoint: the server it goes to.
+        """
+        fields = (self.payload or {}).items()
+        return endpoint.redactor.also(
+            *(text for name, text in fields if "prompt" in name and text is not None)
+        )
 
     def request(self, endpoint: Endpoint) -> httpx.Request:
         """

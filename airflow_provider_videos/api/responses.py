@@ -6,7 +6,6 @@ import base64
 import json
 import re
 import time
-from bisect import bisect_left
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import quote
@@ -25,14 +24,18 @@ from airflow_provider_videos.api.errors import (
     Unreadable,
 )
 from airflow_provider_videos.api.models import Character, Problem, Video, VideoPage, is_same_id
+from airflow_provider_videos.api.redaction import Redactor, may_repeat, redact, redactor_of
 from airflow_provider_videos.api.retry import Event, Outcome, http_date, parse_retry_after
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     import httpx
 
+    from airflow_provider_videos.api.redaction import Secrets
+
 Model = TypeVar("Model", bound=BaseModel)
+T = TypeVar("T")
 
 MAX_ANSWER_BYTES = 64 * 1024
 """The longest answer about one video, and how much of a refusal is read."""
@@ -48,14 +51,18 @@ _MAX_LISTED = 10_000
 _MAX_DEPTH = 64
 _MAX_DIGITS = 1000
 
-_QUOTED = 500
 _READ = 10_000
 _OF_A_FAILED_JOB = {400, 500}
-_SHORTEST_SECRET = 6
-_SHORTEST_ECHO = 12
 _MOST_OBJECTS = 20
 _HALVES_BEGIN = (b"\\ud", b"\\uD", b"\xed")
 _GONE_CODES = {"task_not_exist"}
+# What an object store calls an error; anything else that stands there could be somebody's secret.
+_CODE = re.compile(r"[A-Za-z]{2,20}(?:[_.-]?[A-Za-z]{1,20}){0,3}")
+_CODE_IN_XML = re.compile(r"<Code>([^<]*)</Code>", re.IGNORECASE)
+LONGEST_CODE, LONGEST_REQUEST_ID, _LONGEST_TYPE = 100, 200, 200
+"""How many characters of an error's code, a request's id and a content type are repeated."""
+_LENGTHS = {"status": 64, "model": 200, "seconds": 32, "size": 32}
+"""How many characters of a video's words are taken in."""
 _ALWAYS_THERE = {"create", "list models"}
 # Operations that many servers lack, by what else a 404 may mean.
 _OFTEN_ABSENT = {
@@ -152,7 +159,7 @@ def encoding_of(headers: Mapping[str, str]) -> str | None:
     """Return how a body is encoded, although none was asked to be; None where it is as it should be."""
     given = headers.get("content-encoding", "")
     plain = all(coding.strip().lower() in {"", "identity"} for coding in given.split(","))
-    return None if plain else quoted(given)
+    return None if plain else redact(given, longest=_LONGEST_TYPE)
 
 
 def read_content_type(headers: Mapping[str, str]) -> str | None:
@@ -215,26 +222,27 @@ def outcome_of(response: httpx.Response) -> Outcome:
 
 
 def with_words_of(
-    response: httpx.Response, error: Unreadable, *, secrets: Iterable[str | None]
+    response: httpx.Response, error: Unreadable, *, secrets: Secrets, at_home: bool = True
 ) -> Unreadable:
     """
     Add to the error for a success that is none what its envelope says, as gateways refuse with a 200.
 
+    Secrets are taken out of all of it: the reader that has raised the error knew none.
+
     :param response: the answer, its body read.
     :param error: what is known of it so far.
     :param secrets: texts that must not be repeated, should the server have echoed them.
+    :param at_home: whether it came from the server itself, not from where the server sent us.
     """
-    content = _content(response)
-    words = _words_of_error(content)
-    if not words:
-        return error
-    secrets = tuple(secrets)
-    code = _envelope(content).code
+    redactor = redactor_of(secrets)
+    content = _content(response) if at_home else None
+    words, code = _words_of_error(content), _envelope(content).code
+    message = redactor.redact(error.message)
     return Unreadable(
-        f"{error.message}: {quoted(words, secrets)}",
+        f"{message}: {redactor.redact(words)}" if words else message,
         status_code=error.status_code,
-        code=code and quoted(code, secrets),
-        request_id=error.request_id and quoted(error.request_id, secrets),
+        code=code and redactor.redact(code, longest=LONGEST_CODE) if words else None,
+        request_id=error.request_id and redactor.redact(error.request_id, longest=LONGEST_REQUEST_ID),
     )
 
 
@@ -251,7 +259,7 @@ def error_of(
     *,
     operation: str,
     video_id: str | None,
-    secrets: Iterable[str | None],
+    secrets: Secrets,
     server: str = "the server",
     at_home: bool = True,
 ) -> AnswerError:
@@ -265,31 +273,50 @@ def error_of(
     :param server: the server's name in the message.
     :param at_home: whether it came from the server itself, not from where the server sent us.
     """
-    outcome = outcome_of(response)
-    secrets = tuple(secrets)
+    outcome, redactor = outcome_of(response), redactor_of(secrets)
+    if not at_home:
+        return _error_from_elsewhere(response, outcome, f"{operation}: {redactor.redact(server)}", video_id)
     envelope = _envelope(_content(response))
     words = envelope.message or _text(response).strip() or _unread(response) or "no explanation"
-    kind, advice = _kind(outcome, operation, words) if at_home else _kind_abroad(outcome)
+    kind, advice = _kind(outcome, operation, words)
     if envelope.param:
         words += f" (parameter {envelope.param})"
-    message = f"{operation}: {server} answered {response.status_code}: {quoted(words, secrets)}"
+    message = f"{operation}: {server} answered {response.status_code}: {redactor.redact(words)}"
     return kind(
         f"{message}; {advice}" if advice else message,
         video_id=video_id,
         status_code=response.status_code,
-        code=outcome.code and quoted(outcome.code, secrets),
-        request_id=_request_id(response, secrets),
+        code=outcome.code and redactor.redact(outcome.code, longest=LONGEST_CODE),
+        request_id=_request_id(response, redactor),
         retry_after=outcome.retry_after,
     )
 
 
+def _error_from_elsewhere(
+    response: httpx.Response, outcome: Outcome, server: str, video_id: str | None
+) -> AnswerError:
+    """Say no more than status and code: who answers may be anybody, and knows the signed address."""
+    kind = Busy if outcome.refused_for_now else ServerFault if outcome.server_failed else Refused
+    code = next(filter(_CODE.fullmatch, _codes(response, outcome.code)), None)
+    answer = f"{response.status_code}: {code}" if code else str(response.status_code)
+    return kind(
+        f"{server} answered {answer}; it is where the server says that the file is, and such an address may "
+        "have expired",
+        video_id=video_id,
+        status_code=response.status_code,
+        code=code,
+        retry_after=outcome.retry_after,
+    )
+
+
+def _codes(response: httpx.Response, code: str | None) -> Iterator[str]:
+    text = _text(response).strip()
+    yield from (code or "", text)
+    yield from _CODE_IN_XML.findall(text)
+
+
 _CHECK_THE_KEY = "check the key in the connection's password field"
 _NO_SERVICE = "does the base URL end in /v1, and does the service still offer the Videos API?"
-
-
-def _kind_abroad(outcome: Outcome) -> tuple[type[AnswerError], str]:
-    kind = Busy if outcome.refused_for_now else ServerFault if outcome.server_failed else Refused
-    return kind, "it is where the server says that the file is, and such an address may have expired"
 
 
 def _kind(outcome: Outcome, operation: str, words: str) -> tuple[type[AnswerError], str]:
@@ -390,7 +417,7 @@ def _refuse_encoded(response: httpx.Response) -> None:
             f"the server answered {response.status_code}, but with {words}: it, or a proxy before it, has to "
             "heed `Accept-Encoding: identity`",
             status_code=response.status_code,
-            request_id=_request_id(response),
+            request_id=_request_id(response, Redactor()),
         )
 
 
@@ -475,53 +502,84 @@ def _storable(value: Any) -> Any:
     return value
 
 
-def quoted(words: str, secrets: Iterable[str | None] = ()) -> str:
+def without_secrets(answer: T, redactor: Redactor, *, sent: Mapping[str, Any], asked: str | None = None) -> T:
     """
-    Make a server's words fit to be repeated: short, and without what must stay secret.
+    Take secrets out of what a server says, and remember them for what is shown of it later.
 
-    :param words: what the server said.
-    :param secrets: texts that the server may have echoed.
+    :param answer: what was read: a video, a page of them, a character or names.
+    :param redactor: knows the secrets of the request.
+    :param sent: the request's fields; what repeats one of them in its place tells nothing new.
+    :param asked: the id that was asked for.
     """
-    for secret in secrets:
-        if secret and len(secret) >= _SHORTEST_SECRET:
-            for form in (secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]):
-                words = words.replace(_echoed(form, words), "***")
-    # The query of a URL is where its signature is.
-    return re.sub(r"(https?://[^\s?\"']+)\?[^\s\"']*", r"\1?***", words)[:_QUOTED]
+    fit: Any = answer
+    if isinstance(answer, Video):
+        fit = _fit_video(answer, redactor, sent, asked)
+    elif isinstance(answer, VideoPage):
+        data = [_fit_video(video, redactor, sent, asked) for video in answer.data]
+        fit = answer.model_copy(update={"data": data})
+    elif isinstance(answer, Character):
+        words = {"id": redactor.redact_id(answer.id), "name": redactor.redact(answer.name or "") or None}
+        fit = answer.model_copy(update=words)
+    elif isinstance(answer, list):
+        fit = [redactor.redact(name, longest=_LENGTHS["model"]) for name in answer]
+    return fit  # type: ignore[no-any-return] # as it came, but for its words
 
 
-def problem_of(video: Video) -> Problem:
+def _fit_video(video: Video, redactor: Redactor, sent: Mapping[str, Any], asked: str | None) -> Video:
+    changes = dict(_changes(video, redactor, sent))
+    for name in ("id", "remixed_from_video_id"):
+        given = getattr(video, name)
+        if given and given != asked and (fit := redactor.redact_id(given)) != given:
+            changes[name] = fit
+    fitted = video.model_copy(update=changes) if changes else video
+    fitted.answering(redactor, sent.get("prompt"))
+    return fitted
+
+
+def _changes(video: Video, redactor: Redactor, sent: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    for name, longest in _LENGTHS.items():
+        word = getattr(video, name)
+        if word and word != sent.get(name):
+            fit = redactor.redact(word, longest=longest)
+            if video.prompt and may_repeat(video.prompt, fit):
+                fit = redactor.also(video.prompt).redact(fit, longest=longest)
+            if fit != word:
+                yield name, fit
+    if video.error:
+        yield "error", problem_of(video, redactor)
+
+
+def problem_of(video: Video, secrets: Secrets = ()) -> Problem:
     """
     Return why a job ended without a video, in words that are fit to be repeated; empty where it does not say.
 
     :param video: the job as the server describes it.
+    :param secrets: texts that the server may have echoed, unless they were taken out when the video was read.
     """
-    problem = video.error or Problem()
-    return Problem(code=problem.code, message=quoted(problem.message or "", (video.prompt,)))
+    problem, redactor = video.error or Problem(), redactor_of(secrets).also(video.prompt)
+    code = problem.code and redactor.redact(problem.code, longest=LONGEST_CODE)
+    return Problem(code=code, message=redactor.redact(problem.message or ""))
 
 
-def words_of(body: bytes) -> str:
+def words_of(body: bytes, secrets: Secrets = ()) -> str:
     """
     Return what a body that is not what was asked for says: its error's words, or its beginning as text.
 
     :param body: the first few thousand bytes.
+    :param secrets: texts that the server may have echoed.
     """
     content = _try_json(body)
     if isinstance(content, dict) and not _envelope(content).message:
         # A success that is no video may hold a prompt or an address; its fields' names don't.
-        return "JSON with " + ", ".join(content)
-    return quoted(_envelope(content).message or body.decode("utf-8", "replace"))
+        return redact("JSON with " + ", ".join(content), secrets)
+    return redact(_envelope(content).message or body.decode("utf-8", "replace"), secrets)
 
 
-def _echoed(secret: str, words: str) -> str:
-    """Return the beginning of a secret that words hold: servers cut short what they repeat."""
-    absent = bisect_left(range(len(secret) + 1), 1, key=lambda length: secret[:length] not in words)
-    longest = absent - 1
-    return secret[:longest] if longest >= _SHORTEST_ECHO else secret
+quoted = redact
 
 
-def _request_id(response: httpx.Response, secrets: Iterable[str | None] = ()) -> str | None:
-    return quoted(response.headers.get("x-request-id", ""), secrets) or None
+def _request_id(response: httpx.Response, redactor: Redactor) -> str | None:
+    return redactor.redact(response.headers.get("x-request-id", ""), longest=LONGEST_REQUEST_ID) or None
 
 
 def _unreadable(response: httpx.Response, expected: str) -> Any:
@@ -529,7 +587,7 @@ def _unreadable(response: httpx.Response, expected: str) -> Any:
     kind = response.headers.get("content-type", "no content type")
     raise Unreadable(
         f"the server answered {response.status_code}, but not with {expected}: "
-        f"{len(response.content)} bytes of {quoted(kind)}",
+        f"{len(response.content)} bytes of {redact(kind, longest=_LONGEST_TYPE)}",
         status_code=response.status_code,
-        request_id=_request_id(response),
+        request_id=_request_id(response, Redactor()),
     )

@@ -194,7 +194,7 @@ class Courier:
             container = (
                 sniff(head)
                 or unnamed_image(stream.content_type, head)
-                or _no_video(order, head, chunks, stream.content_type)
+                or _no_video(order, head, chunks, stream)
             )
             order.check_format(container)
             order.check_size(stream.tally.total)
@@ -272,7 +272,7 @@ class Courier:
         if self._video.has_failed:
             problem = problem_of(self._video)
             raise VideoFailed(
-                f"there is no file: the server says that the video is {self._video.status}: "
+                f"there is no file: the server says that the video is {self._video.known_status}: "
                 f"{problem.message or error.message}",
                 video_id=order.video_id,
                 code=problem.code,
@@ -314,9 +314,9 @@ def _means_absent(error: AnswerError | NotReady) -> bool:
     return error.status_code in _NO_SUCH_VARIANT
 
 
-def _no_video(order: Order, head: bytes, chunks: Iterator[bytes], kind: str | None) -> Container:
+def _no_video(order: Order, head: bytes, chunks: Iterator[bytes], stream: Stream) -> Container:
     head += first_bytes(chunks, _ENOUGH_TO_QUOTE)
-    raise DeliveryError(no_file(head, kind), video_id=order.video_id)
+    raise DeliveryError(no_file(head, stream.content_type, stream.redactor), video_id=order.video_id)
 
 
 def _head(chunks: Iterator[bytes]) -> bytes:

@@ -19,10 +19,11 @@ from airflow_provider_videos.api.errors import (
     ServerFault,
     TransportError,
 )
-from airflow_provider_videos.api.responses import quoted, words_of
+from airflow_provider_videos.api.responses import words_of
 from airflow_provider_videos.delivery.tally import Tally
 
 if TYPE_CHECKING:
+    from airflow_provider_videos.api.redaction import Redactor
     from airflow_provider_videos.delivery.patience import Patience
 
 Body = Content[Iterator[bytes]]
@@ -72,6 +73,7 @@ class Stream:
     ) -> None:
         self.tally = Tally()
         self.content_type: str | None = None
+        self.redactor: Redactor | None = None
         self._video_id = video_id
         self._open_at = open_at
         self._patience = patience
@@ -113,6 +115,7 @@ class Stream:
         with self._answered(have if self._etag else 0) as body:
             if body.start == have == 0:
                 self.content_type, self._etag = body.content_type, body.etag
+                self.redactor = body.redactor
                 self.tally.expect(body)
                 yield body
             elif body.start == 0:
@@ -142,7 +145,7 @@ class Stream:
         if _says_not_yet(body, head):
             head += first_bytes(chunks, _ENOUGH_TO_QUOTE)
             raise NotReady(
-                no_file(head, body.content_type),
+                no_file(head, body.content_type, body.redactor),
                 video_id=self._video_id,
                 status_code=body.status_code,
                 retry_after=body.retry_after,
@@ -202,15 +205,18 @@ def first_bytes(chunks: Iterator[bytes], enough: int) -> bytes:
     return b"".join(read)
 
 
-def no_file(head: bytes, content_type: str | None) -> str:
+def no_file(head: bytes, content_type: str | None, redactor: Redactor | None) -> str:
     """
     Describe what came instead of a file.
 
     :param head: its first bytes.
     :param content_type: what the server calls it.
+    :param redactor: takes secrets out of its words; None where none of them is repeated.
     """
-    kind = quoted(content_type or "no content type")
-    came = f"{kind}: {words_of(head)!r}" if head else f"{kind}: an empty body"
+    if redactor is None:
+        return "the place where the server says that the file is did not send a video or an image"
+    kind = redactor.redact(content_type or "no content type")
+    came = f"{kind}: {words_of(head, redactor)!r}" if head else f"{kind}: an empty body"
     return f"the server did not send a video or an image but {came}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_provider_videos.api.errors import AnswerError, Busy, ServerFault, VideosError
@@ -81,7 +82,7 @@ class Listing:
             while len(missing) >= PAGE_COST * (unpaid + 1) and not cursor.done:
                 if self._session.gate.reason:
                     return
-                page = cursor.take(await self._session.perform(cursor.operation()))
+                page = cursor.take(await self._session.perform(replace(cursor.operation(), redacts=False)))
                 if any(_is_behind(video, checked) for video in page):
                     self._rest(LOOK_AGAIN_SECONDS)
                     return

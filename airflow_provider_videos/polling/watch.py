@@ -26,6 +26,7 @@ from airflow_provider_videos.api.errors import (
     VideoUnavailable,
 )
 from airflow_provider_videos.api.models import Phase, is_same_id
+from airflow_provider_videos.api.redaction import redact
 from airflow_provider_videos.api.responses import problem_of
 
 if TYPE_CHECKING:
@@ -186,17 +187,25 @@ class Watch:
             return None
         self.shown, self.shown_at = status, now
         # The server's words are for the log alone: what is remembered may be stored.
-        reason = f" ({answer.message})" if isinstance(answer, VideosError) else ""
-        return f"Video {self.video_id}: {status}{reason}, {now - self.started_at:.0f} s waited"
+        return f"Video {self.video_id}: {_in_its_words(answer, status)}, {now - self.started_at:.0f} s waited"
 
 
 def _status(answer: Video | VideosError) -> str:
     if isinstance(answer, VideosError):
         return f"no news but {type(answer).__name__}, asking again"
-    status = answer.status or "no status"
-    if answer.phase is Phase.UNKNOWN:
-        status += " (unknown to this provider: asking until the deadline)"
+    status = answer.known_status or "no status"
     return status if answer.progress is None else f"{status}, {answer.progress:.0f} %"
+
+
+def _in_its_words(answer: Video | VideosError, status: str) -> str:
+    if isinstance(answer, VideosError):
+        return f"{status} ({answer.message})"
+    if answer.phase is not Phase.UNKNOWN:
+        return status
+    word = (
+        f"{redact(answer.status or '') or 'no status'} (unknown to this provider: asking until the deadline)"
+    )
+    return word if answer.progress is None else f"{word}, {answer.progress:.0f} %"
 
 
 def failure(video: Video, video_id: str) -> VideoFailed:
@@ -208,7 +217,9 @@ def failure(video: Video, video_id: str) -> VideoFailed:
     """
     problem = problem_of(video)
     reason = problem.message or "the server gave no reason"
-    return VideoFailed(f"the video ended as {video.status}: {reason}", video_id=video_id, code=problem.code)
+    return VideoFailed(
+        f"the video ended as {video.known_status}: {reason}", video_id=video_id, code=problem.code
+    )
 
 
 def unavailable(error: VideosError, video_id: str) -> VideoUnavailable:

@@ -194,7 +194,7 @@ class Submission:
             self._persist(lambda: self._replace(self._intent, None), "that nothing was bought")
             self._forget(self._intent)
             raise
-        self.log.info("Bought video %s (%s)", video.id, video.status)
+        self.log.info("Bought video %s (%s)", video.id, video.known_status)
         return self._own(self._intent, video)
 
     def _announce(self, found: Record | None) -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import base64
+import json
 
 import pytest
 from pydantic import ValidationError
 
 from airflow_provider_videos.api.models import Phase, Video, is_same_id, is_same_value, phase_of
+from airflow_provider_videos.api.redaction import Redactor
 
 
 @pytest.mark.parametrize(
@@ -484,3 +486,43 @@ def test_truth_is_no_text():
 def test_a_moment_with_its_own_zone_is_understood():
     video = Video.model_validate({"id": "v", "created_at": "2026-09-21T16:13:20+02:00", "progress": "40"})
     assert (video.created_at, video.progress) == (1_790_000_000, 40)
+
+
+class TestContract:
+    """What of a video goes into XCom."""
+
+    def test_a_status_is_one_that_many_use_or_a_phase(self):
+        words = ("Completed", "in_progress", "TASK_STATUS_SUCCEED", "https://h/x?sig=1", None)
+        shown = [Video(id="v", status=word).contract()["status"] for word in words]
+        assert shown == ["completed", "in_progress", "succeeded", "unknown", None]
+
+    def test_no_field_holds_an_address(self):
+        address = "https://cdn.example/x.mp4?sig=1"
+        video = Video(
+            id=address,
+            status=address,
+            model=f"at {address}",
+            prompt=f"A boat: {address}?",
+            seconds=address,
+            size=f"//{address}",
+            remixed_from_video_id=address,
+            error={"code": address, "message": "see https://other.example/?sig=1"},
+        )
+        assert "//" not in json.dumps(video.contract())
+        assert "sig" not in json.dumps(video.contract())
+        assert video.contract()["error"]["message"] == "see ***"
+
+    def test_the_prompt_that_was_sent_stays_as_it_is(self):
+        prompt = "A boat\non https://example.com/?a=b"
+        video = Video(id="v", prompt=prompt)
+        assert video.contract()["prompt"] == "A boat\non ***"
+        video.answering(Redactor(), prompt)
+        assert video.contract()["prompt"] == prompt
+        video.answering(Redactor(["https://example.com"]), prompt)
+        assert video.contract()["prompt"] == "A boat\non ***/?a=b"
+
+    def test_the_prompt_is_hidden_in_every_other_field(self):
+        video = Video(
+            id="v", prompt="A boat on a lake", model="A%20boat%20on%20a%20lake", size="a boat on a lake"
+        )
+        assert (video.contract()["model"], video.contract()["size"]) == ("***", "***")

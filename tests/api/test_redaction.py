@@ -187,9 +187,20 @@ def test_addresses_can_be_hidden_whole():
 
 
 def test_an_id_that_repeats_a_secret_is_told_from_one_that_does_not():
-    redactor = Redactor([KEY])
-    assert redactor.repeats_secret(f"video_{base64_behind(KEY)}")
-    assert not redactor.repeats_secret("video_68d7512d07848190b3e45da0ecbebcde004da08e1e0678d5")
+    redactor = Redactor([KEY, "acme-video-team-prod"], keys=[KEY])
+    for strange in (base64_behind(KEY), f"v_{quote(KEY)}", "v\n1", "https://h/v?sig=1", "v" * 1025):
+        assert redactor.redact_id(strange) != strange
+    source = "video_68d7512d07848190b3e45da0ecbebcde004da08e1e0678d5"
+    prompted = redactor.also(f"Go on with {source}", "A boat")
+    for usual in (
+        source,
+        "acme-video-team-prod:7",
+        "v" * 1024,
+        "東京 %2F&amp;",
+        base64_behind("model:x;id:y") * 6,
+    ):
+        assert prompted.redact_id(usual) == usual
+    assert prompted.redact_id("v:a boat") == "v:***"
 
 
 def test_further_secrets_are_hidden_beside_the_first():

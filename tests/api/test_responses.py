@@ -8,6 +8,7 @@ import pytest
 
 from airflow_provider_videos.api import errors
 from airflow_provider_videos.api.models import Phase
+from airflow_provider_videos.api.redaction import Redactor
 from airflow_provider_videos.api.responses import (
     error_of,
     find_failed_video,
@@ -22,6 +23,8 @@ from airflow_provider_videos.api.responses import (
     read_page,
     read_range,
     read_video,
+    with_words_of,
+    without_secrets,
     words_of,
 )
 from airflow_provider_videos.api.retry import Call, Verdict, judge
@@ -549,3 +552,103 @@ def test_a_gateway_without_a_database_refuses_the_key(body):
 @pytest.mark.parametrize("words", ["no_db_connections_left", "db", "not connected", "volcano_db_connection"])
 def test_other_refusals_are_not_about_the_key(words):
     assert type(error(answer(400, {"error": {"message": words, "code": words}}))) is errors.Refused
+
+
+class TestWithoutSecrets:
+    """What is read of an answer, without what must not be kept."""
+
+    KEY = "sk-live-Zq9xT4wLm8Rk2Vb7"
+    REDACTOR = Redactor([KEY, "acme-video-team"], keys=[KEY])
+
+    def fit(self, *, sent=None, asked=None, **fields):
+        video = read_video(answer(200, {"id": "v", **fields}))
+        return without_secrets(video, self.REDACTOR, sent=sent or {}, asked=asked)
+
+    @pytest.mark.parametrize("name", ["status", "model", "seconds", "size"])
+    @pytest.mark.parametrize("form", [str, str.upper, lambda key: base64.b64encode(key.encode()).decode()])
+    def test_a_word_that_repeats_a_secret_is_hidden(self, name, form):
+        video = self.fit(**{name: f"x {form(self.KEY)}"})
+        assert "***" in getattr(video, name)
+        assert form(self.KEY)[:12] not in json.dumps(video.contract())
+
+    @pytest.mark.parametrize(
+        ("name", "longest"), [("status", 64), ("model", 200), ("seconds", 32), ("size", 32)]
+    )
+    def test_a_word_is_cut(self, name, longest):
+        assert getattr(self.fit(**{name: "x" * 300}), name) == "x" * longest
+
+    def test_a_word_is_searched_for_the_video_s_prompt(self):
+        hidden = base64.b64encode(b"A boat on a lake").decode()
+        assert hidden not in self.fit(prompt="A boat on a lake", model=hidden).model
+        assert self.fit(prompt="A boat", model="a boat-2").model == "***-2"
+
+    def test_what_repeats_the_request_in_its_place_stays(self):
+        assert self.fit(sent={"model": "acme-video-team/wan"}, model="acme-video-team/wan").model == (
+            "acme-video-team/wan"
+        )
+        assert self.fit(sent={}, model="acme-video-team/wan").model == "***/wan"
+
+    def test_an_id_that_was_asked_for_stays(self):
+        video = self.fit(asked="v", remixed_from_video_id=f"v-{self.KEY}")
+        assert (video.id, video.remixed_from_video_id) == ("v", "v-***")
+
+    def test_why_a_job_failed_is_hidden_too(self):
+        failed = self.fit(
+            status="failed",
+            prompt="A boat on a lake",
+            error={"code": "A boat on a lake", "message": self.KEY},
+        )
+        assert (failed.error.code, failed.error.message) == ("***", "***")
+        assert self.fit(status="failed", error={"code": "c" * 101}).error.code == "c" * 100
+
+    def test_every_video_of_a_page_is_searched(self):
+        page = read_page(answer(200, [{"id": "a", "model": self.KEY}, {"id": self.KEY}]))
+        found = without_secrets(page, self.REDACTOR, sent={})
+        assert [(video.id, video.model) for video in found.data] == [("a", "***"), ("***", None)]
+
+    def test_characters_and_names_are_searched(self):
+        character = read_character(answer(200, {"id": "c", "name": self.KEY}))
+        assert without_secrets(character, self.REDACTOR, sent={}).name == "***"
+        unnamed = without_secrets(read_character(answer(200, {"id": self.KEY})), self.REDACTOR, sent={})
+        assert (unnamed.id, unnamed.name) == ("***", None)
+        assert without_secrets(["wan", self.KEY, "x" * 300], self.REDACTOR, sent={}) == [
+            "wan",
+            "***",
+            "x" * 200,
+        ]
+        assert without_secrets(7, self.REDACTOR, sent={}) == 7
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (
+            "<Error><Code>SignatureDoesNotMatch</Code><StringToSign>secret</StringToSign></Error>",
+            "SignatureDoesNotMatch",
+        ),
+        ({"error": {"code": "expired_link", "message": "https://cdn/x?sig=secret"}}, "expired_link"),
+        ("AccessDenied", "AccessDenied"),
+        ("secret sauce", None),
+        ({"error": {"code": "secret-123"}}, None),
+        ("<Code>secret 1</Code>", None),
+    ],
+)
+def test_elsewhere_only_status_and_code_are_repeated(body, code):
+    response = answer(403, body, **{"x-request-id": "secret"})
+    found = error_of(response, operation="download", video_id="v", secrets=(), at_home=False)
+    assert (found.status_code, found.code, found.request_id) == (403, code, None)
+    assert "secret" not in str(found)
+    assert f"answered 403{f': {code}' if code else ''}; it is where" in str(found)
+
+
+def test_what_is_unreadable_is_reworded_without_secrets():
+    with pytest.raises(errors.Unreadable) as caught:
+        read_video(answer(200, "no", **{"content-type": "text/sk-12345678", "x-request-id": "sk-12345678"}))
+    response = answer(200, {"error": {"message": "no sk-12345678", "code": "sk-12345678"}})
+    error = with_words_of(response, caught.value, secrets=["sk-12345678"])
+    assert str(error).startswith("the server answered 200, but not with JSON: 2 bytes of text/***: no ***")
+    assert error.code == "***"
+    error = with_words_of(response, caught.value, secrets=["sk-12345678"], at_home=False)
+    assert error.code is None
+    assert "2 bytes of text/***" in str(error)
+    assert (error.status_code, error.request_id) == (200, "***")

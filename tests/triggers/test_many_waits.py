@@ -94,3 +94,63 @@ def test_a_wait_is_told_what_concerns_it(triggers, videos_emulator, clock, monke
     turned_loop.run(main(), clock)
     lines = re.findall(r"Video (\S+): completed", capfd.readouterr().out)
     assert sorted(lines) == sorted(trigger.video_id for trigger in triggers)
+
+
+class TestReplicas:
+    @pytest.fixture(params=["connection", "request"])
+    def videos_emulator(self, request, clock):
+        with Emulator(clock=clock, job_seconds=600, replicas=2, balance=request.param, seed=11) as emulator:
+            yield emulator
+
+    def test_a_404_from_the_other_one_loses_no_video(self, triggers, clock, monkeypatch):
+        turned_loop.watch_requests(monkeypatch)
+        triggers = triggers(20)
+
+        async def main():
+            return await asyncio.gather(*map(fire, triggers))
+
+        assert Counter(event["status"] for event in turned_loop.run(main(), clock)) == {"ended": 20}
+
+
+def ends_after(trouble, waits):
+    """How and when waits end that trouble comes upon after ten seconds."""
+
+    async def main():
+        now = asyncio.get_running_loop().time
+        ends = {}
+
+        async def noted(trigger):
+            event = await fire(trigger)
+            ends[trigger.video_id] = event["status"], now()
+
+        tasks = [asyncio.create_task(noted(trigger)) for trigger in waits]
+        await asyncio.sleep(10)
+        trouble()
+        await asyncio.gather(*tasks)
+        return ends
+
+    return main()
+
+
+def test_what_a_restart_has_lost_is_known_within_minutes(triggers, videos_emulator, clock, monkeypatch):
+    turned_loop.watch_requests(monkeypatch)
+    ends = turned_loop.run(ends_after(videos_emulator.restart, triggers(10)), clock)
+    for status, at in ends.values():
+        assert status == "lost"
+        assert 120 <= at <= 300
+
+
+def test_one_video_that_is_failed_on_for_ever(triggers, videos_emulator, clock, monkeypatch):
+    turned_loop.watch_requests(monkeypatch)
+    sick, *others = triggers(3)  # too few for the list, which would show it as under way
+
+    def fall_ill():
+        fault = Answer(status=500, body={"error": {"message": "filtered"}})
+        videos_emulator.inject(Fault(fault, path=f"/v1/videos/{sick.video_id}", times=None))
+
+    ends = turned_loop.run(ends_after(fall_ill, [sick, *others]), clock)
+    status, at = ends.pop(sick.video_id)
+    assert status == "unavailable"
+    assert 900 <= at <= 960
+    assert {status for status, _ in ends.values()} == {"ended"}
+    assert videos_emulator.record.requests["models"] <= 16

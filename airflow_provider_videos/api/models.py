@@ -164,6 +164,10 @@ def _number(value: object) -> int | float | None:
     return int(number) if number.is_integer() else number
 
 
+def _percent(value: object) -> int | float | None:
+    return _number(value.strip().removesuffix("%") if isinstance(value, str) else value)
+
+
 def _time(value: object) -> int | float | None:
     seconds = _expiry(value)
     return seconds if seconds is not None and seconds < _THIS_AGE.stop else None
@@ -260,7 +264,7 @@ def _is_another_file(fields: dict[str, object]) -> bool:
 
 
 _Text: TypeAlias = Annotated[str | None, BeforeValidator(_text)]
-_Number: TypeAlias = Annotated[int | float | None, BeforeValidator(_number)]
+_Percent: TypeAlias = Annotated[int | float | None, BeforeValidator(_percent)]
 _Time: TypeAlias = Annotated[int | float | None, BeforeValidator(_time)]
 _Expiry: TypeAlias = Annotated[int | float | None, BeforeValidator(_expiry)]
 
@@ -288,7 +292,7 @@ class Video(_Answer):
     status: _Text = None
     """The server's own status word; :attr:`phase` says what it means."""
 
-    progress: _Number = None
+    progress: _Percent = None
     """Percent, 0 to 100. No evidence of completion: it can stick at 99 or stay at 0."""
 
     model: _Text = None

@@ -76,6 +76,11 @@ def get_provider_info() -> dict[str, object]:
                         "Requests per minute",
                         "How many requests all waits of a triggerer may make together; any number if empty.",
                     ),
+                    "result_hosts": _field(
+                        "Hosts of results",
+                        "Where redirects and addresses of files may lead: cdn.example.com, minio:9000, "
+                        "*.example.com, 10.0.0.0/8. Any public host if empty; private ones only if named.",
+                    ),
                 },
             }
         ],

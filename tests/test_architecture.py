@@ -40,6 +40,7 @@ API = [
     "requests",
     "responses",
     "models",
+    "addresses",
     "redaction",
     "retry",
     "containers",

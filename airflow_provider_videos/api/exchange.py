@@ -17,6 +17,7 @@ from urllib.parse import urljoin
 import httpx
 
 from airflow_provider_videos.api import requests, responses
+from airflow_provider_videos.api.addresses import check_address
 from airflow_provider_videos.api.environment import address_of
 from airflow_provider_videos.api.errors import (
     NotConnected,
@@ -116,14 +117,14 @@ def exchange(operation: Operation[T], endpoint: Endpoint, backoff: Backoff) -> G
 def _answer(operation: Operation[T], endpoint: Endpoint, *, until: float) -> Generator[Step, Reply, Reply]:
     """Send a request and follow where content is said to be: in a redirect, or in the job."""
     reply = yield _send(operation, endpoint, until)
-    elsewhere = _redirected(operation, reply)
+    elsewhere = _redirected(operation, endpoint, reply)
     if operation.streams and elsewhere is None and _is_missing(operation, reply):
         elsewhere = yield from _named(operation, endpoint, until=until)
     for _ in range(_MOST_REDIRECTS):
         if elsewhere is None:
             break
         reply = yield _send(elsewhere, endpoint, until)
-        elsewhere = _redirected(operation, reply)
+        elsewhere = _redirected(operation, endpoint, reply)
     return reply
 
 
@@ -164,22 +165,25 @@ def _named(
     # The address of a job that is not done may be a preview's.
     if video is None or video.phase is not Phase.SUCCEEDED or not video.result_url:
         return None
-    return _elsewhere(operation, endpoint.base_url, video.result_url)
+    return _elsewhere(operation, endpoint, endpoint.base_url, video.result_url)
 
 
-def _redirected(operation: Operation[T], reply: Reply) -> Operation[T] | None:
+def _redirected(operation: Operation[T], endpoint: Endpoint, reply: Reply) -> Operation[T] | None:
     # Only content may live elsewhere; any other redirect is a wrong base URL or a login page.
     if not operation.streams or not isinstance(reply, httpx.Response) or not reply.has_redirect_location:
         return None
-    return _elsewhere(operation, str(reply.request.url), responses.read_location(reply.headers))
+    return _elsewhere(operation, endpoint, str(reply.request.url), responses.read_location(reply.headers))
 
 
-def _elsewhere(operation: Operation[T], base: str, location: str) -> Operation[T] | None:
+def _elsewhere(operation: Operation[T], endpoint: Endpoint, base: str, location: str) -> Operation[T] | None:
     try:
         address = urljoin(base, location)
     except ValueError:
         return None
-    return replace(operation, location=address) if requests.is_address(address) else None
+    if not requests.is_address(address):
+        return None
+    check_address(endpoint, httpx.URL(address))
+    return replace(operation, location=address)
 
 
 def _value(operation: Operation[T], endpoint: Endpoint, reply: Reply) -> T | None:

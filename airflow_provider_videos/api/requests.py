@@ -24,6 +24,7 @@ import httpx
 
 from airflow_provider_videos import __version__
 from airflow_provider_videos.api import responses
+from airflow_provider_videos.api.addresses import ResultHosts
 from airflow_provider_videos.api.containers import (
     AVI,
     ENOUGH_TO_TELL,
@@ -100,6 +101,7 @@ class Endpoint:
     :param timeout: how long a call may take.
     :param verify: whether TLS certificates are checked, or the path of a CA bundle to check them with.
     :param requests_per_minute: how many requests all waits of a triggerer may make together; None for any.
+    :param result_hosts: where redirects and addresses of results may lead; any public host if it names none.
     """
 
     base_url: str
@@ -114,6 +116,7 @@ class Endpoint:
     timeout: Timeouts = field(default_factory=Timeouts)
     verify: bool | str = True
     requests_per_minute: float | None = None
+    result_hosts: ResultHosts = field(default_factory=ResultHosts)
     redactor: Redactor = field(init=False, repr=False, compare=False)
     """Takes this server's secrets out of words."""
 

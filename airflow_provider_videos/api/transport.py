@@ -11,11 +11,14 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import httpcore
 import httpx
 
+from airflow_provider_videos.api.addresses import check_peer
 from airflow_provider_videos.api.environment import proxy_for, tls_context
 
 # ruff: noqa: ASYNC109 - the timeouts are parts of httpcore's signatures
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 
     from airflow_provider_videos.api.requests import Endpoint
+
+Check = Callable[[str], None]
+"""Is told the peer of a new connection, and raises where nothing is to be sent to it."""
 
 MAX_HEAD_BYTES = 32 * 1024
 """The longest head of an answer, with all interim answers (1xx) before it."""
@@ -152,13 +158,33 @@ class _AsyncStream(httpcore.AsyncNetworkStream):
 
 
 class _Backend(httpcore.SyncBackend):
+    def __init__(self, check: Check | None) -> None:
+        self._check = check
+
     def connect_tcp(self, *args: Any, **kwargs: Any) -> httpcore.NetworkStream:
-        return _Stream(super().connect_tcp(*args, **kwargs))
+        stream = super().connect_tcp(*args, **kwargs)
+        try:
+            if self._check:
+                self._check(stream.get_extra_info("server_addr")[0])
+        except BaseException:
+            stream.close()
+            raise
+        return _Stream(stream)
 
 
 class _AsyncBackend(httpcore.AnyIOBackend):
+    def __init__(self, check: Check | None) -> None:
+        self._check = check
+
     async def connect_tcp(self, *args: Any, **kwargs: Any) -> httpcore.AsyncNetworkStream:
-        return _AsyncStream(await super().connect_tcp(*args, **kwargs))
+        stream = await super().connect_tcp(*args, **kwargs)
+        try:
+            if self._check:
+                await asyncio.to_thread(self._check, stream.get_extra_info("server_addr")[0])
+        except BaseException:
+            await stream.aclose()
+            raise
+        return _AsyncStream(stream)
 
 
 def needs_tls(endpoint: Endpoint) -> bool:
@@ -175,6 +201,7 @@ class _Pools:
     """
 
     def __init__(self, endpoint: Endpoint, limits: httpx.Limits) -> None:
+        self._endpoint = endpoint
         self._verify = endpoint.verify
         if needs_tls(endpoint):
             tls_context(verify=endpoint.verify)
@@ -196,6 +223,12 @@ class _Pools:
         if proxy and proxy.url.scheme == "https":
             options["proxy_ssl_context"] = proxy.ssl_context
         return proxy, options
+
+    def _check(self, url: httpx.URL, proxy: httpx.Proxy | None) -> Check | None:
+        """Return what looks at the peers of hosts that answers have named; a proxy has its own."""
+        if proxy or self._endpoint.is_home_of(str(url)):
+            return None
+        return partial(check_peer, self._endpoint, url)
 
     def _outgoing(self, request: httpx.Request) -> httpcore.Request:
         request.extensions.setdefault("timeout", self._timeouts)
@@ -249,7 +282,7 @@ class Transport(_Pools):
 
     def _open(self, url: httpx.URL) -> httpcore.ConnectionPool:
         proxy, options = self._options(url)
-        options["network_backend"] = _Backend()
+        options["network_backend"] = _Backend(self._check(url, proxy))
         if proxy is None:
             pool = httpcore.ConnectionPool(**options)
         else:
@@ -292,7 +325,7 @@ class AsyncTransport(_Pools):
     def _add(
         self, url: httpx.URL, proxy: httpx.Proxy | None, options: dict[str, Any]
     ) -> httpcore.AsyncConnectionPool:
-        options["network_backend"] = _AsyncBackend()
+        options["network_backend"] = _AsyncBackend(self._check(url, proxy))
         if proxy is None:
             pool = httpcore.AsyncConnectionPool(**options)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from contextlib import contextmanager, suppress
 from dataclasses import fields, replace
 from functools import cached_property
@@ -15,6 +16,7 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
+from airflow_provider_videos.api.addresses import ResultHosts
 from airflow_provider_videos.api.capabilities import examine
 from airflow_provider_videos.api.client import AsyncVideosClient, VideosClient, prepare
 from airflow_provider_videos.api.errors import (
@@ -218,6 +220,7 @@ def endpoint_of(connection: Connection, extra: dict[str, Any]) -> Endpoint:
             timeout=_timeouts(extra),
             verify=_verify(extra),
             requests_per_minute=_pace(extra),
+            result_hosts=_hosts(extra),
         )
 
 
@@ -317,6 +320,12 @@ def _pace(extra: dict[str, Any]) -> float | None:
         if 0 < (pace := float(str(value))) < math.inf:
             return pace
     raise InvalidRequest(f"requests_per_minute must be a number above 0; got {value!r}")
+
+
+def _hosts(extra: dict[str, Any]) -> ResultHosts:
+    value = extra.get("result_hosts") or ""
+    texts = value if isinstance(value, list) else re.split(r"[\s,]+", str(value))
+    return ResultHosts.parse(str(text).strip() for text in texts if str(text).strip())
 
 
 def _verify(extra: dict[str, Any]) -> bool | str:

@@ -61,6 +61,7 @@ def test_extra_fields_are_read_in_json_and_in_uri_form(connect):
         "timeout": {"read": 5},
         "verify": "false",
         "requests_per_minute": "30",
+        "result_hosts": "cdn.example, 10.0.0.0/8",
     }
     with connect({**GPU, "extra": extra}).get_conn() as client:
         endpoint = client.endpoint
@@ -70,6 +71,7 @@ def test_extra_fields_are_read_in_json_and_in_uri_form(connect):
     assert endpoint.timeout == Timeouts(read=5)
     assert endpoint.verify is False
     assert endpoint.requests_per_minute == 30
+    assert len(endpoint.result_hosts.entries) == 2
     with connect("videos://:a-long-key@gpu/v1?model=wan&timeout=7&verify=true").get_conn() as client:
         assert client.endpoint.model == "wan"
         assert client.endpoint.timeout == Timeouts(7, 7, 7)
@@ -78,7 +80,7 @@ def test_extra_fields_are_read_in_json_and_in_uri_form(connect):
 
 def test_an_empty_form_means_the_defaults(connect):
     fields = ["model", "request_format", "seconds_type", "headers", "query", "timeout", "verify"]
-    fields += ["requests_per_minute"]
+    fields += ["requests_per_minute", "result_hosts"]
     with (
         connect({**GPU, "extra": dict.fromkeys(fields, "")}).get_conn() as given,
         connect({**GPU, "extra": dict.fromkeys(fields)}).get_conn() as null,

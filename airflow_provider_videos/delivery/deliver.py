@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
@@ -22,6 +22,7 @@ from airflow_provider_videos.api.errors import (
 )
 from airflow_provider_videos.api.requests import DEFAULT_VARIANT
 from airflow_provider_videos.api.responses import problem_of
+from airflow_provider_videos.delivery.decoding import DecodingCheck
 from airflow_provider_videos.delivery.destinations import discard
 from airflow_provider_videos.delivery.patience import PATIENT, Clock, Patience
 from airflow_provider_videos.delivery.progress import Progress
@@ -205,7 +206,8 @@ class Courier:
                 self._log.info("%s exists and is being replaced", arrival.target.uri)
             elif standing:
                 return self._compare(arrival, standing, sink)
-            receipt = self._pour(arrival, sink)
+            with DecodingCheck(container) if order.is_to_be_decoded(container) else nullcontext() as decoding:
+                receipt = self._pour(arrival, sink, decoding)
         self._remember(receipt, sink)
         return receipt
 
@@ -223,14 +225,19 @@ class Courier:
         self._log.info("%s stands there already, the same video", arrival.target.uri)
         return arrival.receipt(standing.size_bytes, sha256)
 
-    def _pour(self, arrival: _Arrival, sink: Sink) -> Receipt:
+    def _pour(self, arrival: _Arrival, sink: Sink, decoding: DecodingCheck | None) -> Receipt:
         order, tally, progress = arrival.order, arrival.tally, Progress(self._clock, self._log)
         with sink:
             for chunk in arrival.chunks:
                 sink.write(chunk)
+                if decoding:
+                    decoding.write(chunk)
                 order.check_growth(tally.size)
                 progress.at(tally.size, tally.total)
             order.check_size(tally.size)
+            if decoding and (flaw := decoding.flaw()):
+                broken = DeliveryError(f"the file came whole, but {flaw}", video_id=order.video_id)
+                raise StartOver(broken, tally.sha256.hexdigest())
             receipt = arrival.receipt(tally.size, tally.sha256.hexdigest())
             self._record.committing(order.variant, asdict(receipt))
             self._commit(order, receipt, sink)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_videos.delivery.sinks import Standing
 
 IfExists = Literal["skip", "overwrite", "fail"]
+Verify = Literal["decode"]
 
 _FAMILIES = {DEFAULT_VARIANT: "video/", "thumbnail": "image/", "spritesheet": "image/"}
 
@@ -33,6 +34,7 @@ class Order:
         is wanted, and fails otherwise; ``fail`` fails; only ``overwrite`` replaces it.
     :param min_bytes: fewer are an error.
     :param max_bytes: more are an error.
+    :param verify: ``decode`` to have a video's first and last frames decoded before it is committed.
     :param expected_content_type: what its format must be, such as ``video/mp4`` or ``video/*``.
     :param one_of_several: whether the video's other files go to the same folder.
     """
@@ -43,6 +45,7 @@ class Order:
     if_exists: IfExists = "skip"
     min_bytes: int = 0
     max_bytes: int | None = None
+    verify: Verify | None = None
     expected_content_type: str | None = None
     one_of_several: bool = False
 
@@ -83,6 +86,14 @@ class Order:
             raise DeliveryError(
                 f"{expected} was expected and {container.content_type} came", video_id=self.video_id
             )
+
+    def is_to_be_decoded(self, container: Container) -> bool:
+        """
+        Say whether a file is to be decoded; an image may be of a kind that the decoder does not know.
+
+        :param container: its format.
+        """
+        return self.verify == "decode" and container.content_type.startswith("video/")
 
     def check_size(self, size: int | None) -> None:
         """

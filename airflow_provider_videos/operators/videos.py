@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from airflow_provider_videos.api.models import Phase, Video
     from airflow_provider_videos.api.requests import Endpoint, Operation, Reference, Upload
     from airflow_provider_videos.delivery.deliver import Receipt
-    from airflow_provider_videos.delivery.order import IfExists, Order
+    from airflow_provider_videos.delivery.order import IfExists, Order, Verify
     from airflow_provider_videos.submission.decision import Facts, OnChanged, OnUnknown
 
 
@@ -500,6 +500,11 @@ class VideoDownloadOperator(_VideosOperator):
         ``fail`` fails, unless this task has delivered it; only ``overwrite`` replaces it.
     :param min_bytes: a shorter file, of any variant, is an error.
     :param max_bytes: a longer file, of any variant, is an error, and is not read to its end.
+    :param verify: ``decode`` to have each video opened and its first and last frames decoded before it is
+        committed, so that one that is whole but broken is found while it can be had; it is asked for once
+        more, and then an error. Costs a temporary copy on the worker's disk, and the time to decode from the
+        last key frame on, in a short video often all of it. Needs PyAV, of the extra ``emulator``. Images,
+        and files that are left standing, are not opened.
     :param expected_content_type: what each file must be, told by its first bytes, such as ``video/mp4`` or
         ``video/*``; anything else is an error. (templated)
     :param aws_conn_id: the Amazon connection for ``s3://``; needs the extra ``amazon``. Without one boto3
@@ -526,12 +531,15 @@ class VideoDownloadOperator(_VideosOperator):
         if_exists: IfExists = "skip",
         min_bytes: int = 0,
         max_bytes: int | None = None,
+        verify: Verify | None = None,
         expected_content_type: str | None = None,
         aws_conn_id: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         _check_choice("if_exists", if_exists, "skip", "overwrite", "fail")
+        if verify not in {None, "decode"}:
+            raise ValueError(f"verify must be None or 'decode'; got {verify!r}")
         self.video_id = video_id
         self.destination = destination
         self.variant = variant
@@ -539,6 +547,7 @@ class VideoDownloadOperator(_VideosOperator):
         self.if_exists = if_exists
         self.min_bytes = min_bytes
         self.max_bytes = max_bytes
+        self.verify = verify
         self.expected_content_type = expected_content_type
         self.aws_conn_id = aws_conn_id
         self._is_delivering = False
@@ -551,6 +560,10 @@ class VideoDownloadOperator(_VideosOperator):
         with _never_retried(InvalidRequest, VideoFailed, Expired, NoSuchVariant, Taken):
             orders = self._orders()
             check_assets(self.outlets, orders)
+            if self.verify:
+                from airflow_provider_videos.delivery.decoding import require_decoder
+
+                require_decoder()
             with self._connect() as client:
                 video = self._facts(client)
                 self._is_delivering = True
@@ -596,6 +609,7 @@ class VideoDownloadOperator(_VideosOperator):
                 if_exists=self.if_exists,
                 min_bytes=self.min_bytes,
                 max_bytes=self.max_bytes,
+                verify=self.verify,
                 expected_content_type=self.expected_content_type,
                 one_of_several=not isinstance(self.variant, str),
             )

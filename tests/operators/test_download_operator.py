@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import sys
 import threading
 import time
 from datetime import timedelta
@@ -128,6 +129,28 @@ class TestOne:
     def test_a_word_that_is_no_choice_is_refused_when_the_dag_is_parsed(self):
         with pytest.raises(ValueError, match="if_exists must be skip, overwrite or fail; got 'replace'"):
             VideoDownloadOperator(task_id="it", video_id="v", destination="/x", if_exists="replace")
+
+    def test_another_way_to_verify_is_refused_when_the_dag_is_parsed(self):
+        with pytest.raises(ValueError, match="verify must be None or 'decode'; got 'play'"):
+            VideoDownloadOperator(task_id="it", video_id="v", destination="/x", verify="play")
+
+    def test_a_video_that_can_be_decoded_is_delivered(self, download, tmp_path):
+        assert download(destination=f"{tmp_path}/", verify="decode").state == "success"
+
+    def test_one_that_cannot_leaves_nothing_behind(self, download, tmp_path, videos_emulator):
+        videos_emulator.serve_bytes(100_000)
+        assert download(destination=f"{tmp_path}/", verify="decode").state == "failed"
+        assert "came whole, but it cannot be decoded" in str(download.errors()[0])
+        assert list(tmp_path.iterdir()) == []
+
+    def test_without_a_decoder_it_fails_for_good_before_anything_is_downloaded(
+        self, download, tmp_path, videos_emulator, monkeypatch
+    ):
+        monkeypatch.setitem(sys.modules, "av", None)
+        download(destination=f"{tmp_path}/", verify="decode", retries=3)
+        assert type(download.errors()[0]) is AirflowFailException
+        assert "airflow-provider-videos[emulator]" in str(download.errors()[0])
+        assert videos_emulator.record.requests["content"] == 0
 
     def test_s3_takes_its_settings_from_an_amazon_connection(self, download, tmp_path, monkeypatch):
         with ObjectStorage(tmp_path / "storage", buckets=["films"]) as storage:

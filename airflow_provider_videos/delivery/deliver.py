@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from airflow_provider_videos.delivery.order import Order
     from airflow_provider_videos.delivery.patience import Log
     from airflow_provider_videos.delivery.record import Record
-    from airflow_provider_videos.delivery.sinks import Sink, Standing
+    from airflow_provider_videos.delivery.sinks import Sink, Standing, Trace
     from airflow_provider_videos.delivery.tally import Tally
 
 _ENOUGH_TO_QUOTE = 4096
@@ -122,13 +122,18 @@ class Courier:
         self._backoff = backoff or PATIENT
         self._clock = clock or Clock()
         self._has_delivered = False
+        self._begun: list[Trace] = []
 
     def tidy(self) -> None:
-        """Take back what an earlier try has left behind because it was killed."""
+        """Take back what an earlier try has left behind because it was killed; forget only what is gone."""
+        gone = []
         for trace in self._record.unfinished:
             self._log.info("An earlier try was killed; discarding what it has left: %s", trace)
-            discard(trace, self._stores)
-        self._record.tidied()
+            if discard(trace, self._stores):
+                gone.append(trace)
+            else:
+                self._log.warning("It could not be taken back from here; the next try looks again: %s", trace)
+        self._record.forget(gone)
 
     def deliver(self, order: Order) -> Receipt:
         """
@@ -260,13 +265,19 @@ class Courier:
     def _remember(self, receipt: Receipt, sink: Sink) -> None:
         standing = sink.standing()
         if standing:  # or somebody has taken it away by now
-            self._record.delivered(receipt.variant, {**asdict(receipt), "version": standing.version})
+            facts = {**asdict(receipt), "version": standing.version}
+            self._record.delivered(receipt.variant, facts, self._begun)
 
     def _sink(self, order: Order, target: Destination, container: Container) -> Sink:
         description = Description(
             container.content_type, order.labels(self._video), replace=order.if_exists == "overwrite"
         )
-        return target.sink(description, self._stores, self._record.leave)
+        self._begun = []
+        return target.sink(description, self._stores, self._leave)
+
+    def _leave(self, trace: Trace) -> None:
+        self._begun.append(trace)
+        self._record.leave(trace)
 
     def _check(self, order: Order, error: AnswerError | NotReady) -> None:
         """Raise where waiting is no use: the server said that it does not hand the file out now."""

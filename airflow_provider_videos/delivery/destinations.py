@@ -195,19 +195,21 @@ class Destination:
         return f"{self.scheme}://{self.host}/{self.path}"
 
 
-def discard(trace: Trace, stores: Stores) -> None:
+def discard(trace: Trace, stores: Stores) -> bool:
     """
-    Take back what a killed process has left behind.
+    Take back what a killed process has left behind, and say whether it is gone.
 
     :param trace: what its sink left.
     :param stores: the doors.
     """
-    if "UploadId" in trace:
-        s3.discard(stores.s3(), trace)
-    elif "uri" in trace:
-        filesystem.discard(stores.filesystem(trace["uri"])[0], trace)
-    else:
-        local.discard(trace)
+    try:
+        if "UploadId" in trace:
+            return s3.discard(stores.s3(), trace)
+        if "uri" in trace:
+            return filesystem.discard(stores.filesystem(trace["uri"])[0], trace)
+        return local.discard(trace)
+    except InvalidRequest:  # the door to it is gone, and the file that is wanted now may go elsewhere
+        return False
 
 
 def _is_host(host: str, path: str) -> bool:

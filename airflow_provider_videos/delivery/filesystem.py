@@ -133,12 +133,17 @@ class FilesystemFile:
             raise DeliveryError(f"{self._uri} cannot be {verb}: {error.strerror or error}") from error
 
 
-def discard(filesystem: AbstractFileSystem, trace: Trace) -> None:
+def discard(filesystem: AbstractFileSystem, trace: Trace) -> bool:
     """
-    Remove what a killed process has left.
+    Remove what a killed process has left, and say whether it is gone.
 
     :param filesystem: the filesystem.
     :param trace: what :class:`FilesystemFile` left.
     """
-    with suppress(OSError):
+    try:
         filesystem.rm_file(trace["temporary"])
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True

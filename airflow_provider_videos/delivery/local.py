@@ -6,6 +6,7 @@ import ctypes
 import errno
 import hashlib
 import os
+import socket
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -49,7 +50,7 @@ class LocalFile:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def __enter__(self) -> Self:
-        self._leave({"temporary": str(self._temporary)})
+        self._leave({"temporary": str(self._temporary), "host": socket.gethostname()})
         with _as_delivery_error(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._temporary.open("xb")
@@ -95,14 +96,19 @@ class LocalFile:
             self._temporary.unlink(missing_ok=True)
 
 
-def discard(trace: Trace) -> None:
+def discard(trace: Trace) -> bool:
     """
-    Remove what a killed process has left.
+    Remove what a killed process has left, and say whether it is gone.
 
     :param trace: what :class:`LocalFile` left.
     """
-    with suppress(OSError):
+    try:
         Path(trace["temporary"]).unlink()
+    except (FileNotFoundError, NotADirectoryError):
+        return "host" not in trace or bool(trace["host"] == socket.gethostname())
+    except OSError:
+        return False
+    return True
 
 
 def _rename_exclusively(source: Path, target: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow_provider_videos.delivery.sinks import Trace, Traits
 
 KEY = "videos_delivery"
@@ -39,10 +41,10 @@ class Record:
         self.unfinished.append(trace)
         self._write()
 
-    def tidied(self) -> None:
-        """Forget what had begun."""
-        if self.unfinished:
-            self.unfinished = []
+    def forget(self, gone: Sequence[Trace]) -> None:
+        """Forget what had begun and is gone."""
+        if gone:
+            self.unfinished = [trace for trace in self.unfinished if trace not in gone]
             self._write()
 
     def committing(self, variant: str, facts: dict[str, Any]) -> None:
@@ -50,9 +52,9 @@ class Record:
         self._files[variant] = {**facts, "version": None}
         self._write()
 
-    def delivered(self, variant: str, facts: dict[str, Any]) -> None:
-        """Remember a file that is whole."""
-        self.unfinished = []
+    def delivered(self, variant: str, facts: dict[str, Any], begun: Sequence[Trace] = ()) -> None:
+        """Remember a file that is whole, and forget what it began with; what others left stays known."""
+        self.unfinished = [trace for trace in self.unfinished if trace not in begun]
         self._files[variant] = facts
         self._write()
 

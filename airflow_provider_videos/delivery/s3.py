@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # Without s3:ListBucket S3 answers 403 for what is not there; a key that is wrong shows when it writes.
 _NOT_SEEN = {"404", "403"}
+_GONE = {"NoSuchUpload", "NoSuchBucket"}
 _EXISTS = 412
 _BAD_REQUEST, _NOT_IMPLEMENTED = 400, 501
 # Refusals that say something of the bytes, or of the upload, and nothing of what the store can do.
@@ -367,14 +368,19 @@ def _prepare(params: Mapping[str, Any], context: dict[str, Any], *, is_encrypted
     context["client_config"] = config
 
 
-def discard(client: S3Client, trace: Trace) -> None:
+def discard(client: S3Client, trace: Trace) -> bool:
     """
-    Abort an upload that a killed process has left.
+    Abort an upload that a killed process has left, and say whether it is gone.
 
     :param client: a ready boto3 client.
     :param trace: what :class:`S3Object` left.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
-    with suppress(BotoCoreError, ClientError):
+    try:
         client.abort_multipart_upload(Bucket=trace["Bucket"], Key=trace["Key"], UploadId=trace["UploadId"])
+    except ClientError as error:
+        return error.response["Error"]["Code"] in _GONE
+    except BotoCoreError:
+        return False
+    return True

@@ -7,8 +7,8 @@ slower half is that of a plain download to a file and a plain ``upload_file`` of
 do instead: download to a temporary file and upload that, the official SDK, Airflow's own HttpToS3Operator.
 
 Bars: throttled, at most 1.15 times the slower half; as fast as it goes, to S3 at most 1.0 times the temporary
-file and its upload, and to disk at most 1.4 times a plain download; at most 64 MiB more memory to S3 and 16 MiB
-to local disk, whatever the file's size. Processor time is that of the measured process alone.
+file and its upload, and to disk at most 1.4 times a plain download; at most 64 MiB more memory to S3 and 16
+MiB to local disk, whatever the file's size. Processor time is that of the measured process alone.
 """
 
 from __future__ import annotations

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import stat
+from dataclasses import replace
 
 import pytest
+from airflow.models.asset import AssetModel
+from airflow.sdk import Asset
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from airflow_provider_videos.api.containers import AVI, GIF, JPEG, MP4, PNG, WEBM, WEBP, sniff
-from airflow_provider_videos.api.errors import DeliveryError, InvalidRequest
+from airflow_provider_videos.api.errors import DeliveryError, InvalidRequest, Taken
+from airflow_provider_videos.delivery import local
 from airflow_provider_videos.delivery.destinations import Destination
+from airflow_provider_videos.delivery.local import LocalFile
 from tests.delivery.films import film, served
 
 
@@ -64,6 +73,83 @@ def test_ids_that_differ_in_their_end_alone_are_two_files():
     folder = Destination.parse("/films/")
     first, second = (folder.file_for("v" * 262 + end, MP4).uri for end in "12")
     assert first != second
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    root=st.sampled_from(["s3://films/", "gs://films/", "abfs://films/", "memory://", "/", "file:///"]),
+    key=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=100),
+)
+@example(root="s3://films/", key="take #1.mp4")
+@example(root="s3://films/", key="a%20b+c;d?e[f]&g=h.mp4")
+@example(root="s3://films/", key="a/../b//c/./d.")
+@example(root="s3://films/", key="line\nbreak\tand \u6771\u4eac")
+@example(root="memory://", key="[")
+@example(root="/", key="//")
+def test_a_uri_is_kept_by_airflow_and_reads_back_as_the_same_place(root, key):
+    try:
+        place = Destination.parse(root + key).file_for("v", MP4)
+    except InvalidRequest:
+        return  # a folder, or a host that is none
+    assert Asset(place.uri).uri == place.uri
+    assert AssetModel(uri=place.uri).uri == place.uri
+    assert Destination.from_uri(place.uri) == replace(place, host=place.host.rpartition("@")[2])
+
+
+def test_composed_and_decomposed_letters_are_two_files():
+    names = ("\u00fc.mp4", "u\u0308.mp4", "%C3%BC.mp4", "+.mp4", " .mp4", "%20.mp4")
+    assert len({Destination.parse(f"s3://films/{name}").uri for name in names}) == len(names)
+
+
+@pytest.mark.parametrize("key", ["x" * 1025, "\u6771" * 342, "\ud800"])
+def test_a_key_that_no_store_can_hold_is_refused(key):
+    with pytest.raises(InvalidRequest, match="destination"):
+        Destination.parse(f"s3://films/{key}")
+
+
+@pytest.mark.parametrize("name", ["\u6771" * 85, "\U0001f6a4" * 63, "a" * 255])
+@pytest.mark.parametrize("if_exists", ["overwrite", "fail"])
+def test_a_name_of_any_script_that_is_legal_fits(server, deliver, tmp_path, name, if_exists):
+    server.emulator.serve(served(film(100)))
+    deliver(f"{tmp_path}/{name}", if_exists=if_exists)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("problem", [errno.EINVAL, errno.EACCES, errno.ENOTSUP, errno.EBADF, errno.EIO])
+def test_a_folder_that_cannot_be_synced_undoes_no_rename(tmp_path, monkeypatch, problem):
+    real = os.fsync
+
+    def no_folder(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(problem, os.strerror(problem))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", no_folder)
+    with LocalFile(tmp_path / "film.mp4", lambda _: None) as sink:
+        sink.write(b"film")
+        sink.commit()
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"film"]
+
+
+@pytest.mark.parametrize("is_taken", [False, True])
+@pytest.mark.parametrize("lacks", [["link"], ["link", "_rename_exclusively"]])
+def test_a_file_system_without_links_replaces_nothing_either(tmp_path, monkeypatch, lacks, is_taken):
+    def lacking(*_):
+        raise OSError(errno.ENOTSUP, "not supported")
+
+    for name in lacks:
+        monkeypatch.setattr(os if name == "link" else local, name, lacking)
+    sink = LocalFile(tmp_path / "film.mp4", lambda _: None, replace=False)
+    with sink:
+        sink.write(b"film")
+        if is_taken:
+            (tmp_path / "film.mp4").write_bytes(b"somebody's")
+            with pytest.raises(Taken):
+                sink.commit()
+        else:
+            sink.commit()
+            assert bool(sink.hint) == (len(lacks) > 1)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"somebody's" if is_taken else b"film"]
 
 
 def test_a_folder_without_its_slash_is_named(tmp_path):

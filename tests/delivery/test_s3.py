@@ -10,15 +10,19 @@ import threading
 import time
 from pathlib import Path
 
+import boto3
 import pytest
 from botocore.awsrequest import AWSResponse, HeadersDict
+from botocore.config import Config
 from urllib3 import HTTPResponse
 
-from airflow_provider_videos.api.errors import DeliveryError
+from airflow_provider_videos.api.errors import DeliveryError, Taken
 from airflow_provider_videos.delivery.s3 import S3Object
+from airflow_provider_videos.delivery.sinks import Description
 from airflow_provider_videos.emulator import Cut, Drop, Fault, Stall
 from tests.delivery.conftest import KEY, SECRET, open_uploads
 from tests.delivery.films import MIB, film, served
+from tests.delivery.s3_stub import Stub
 
 URI = "s3://bucket/film.mp4"
 
@@ -220,3 +224,96 @@ def test_what_kill_9_leaves_is_taken_back_by_the_next_try(
     found = list((tmp_path / "films").iterdir())
     assert [path.name for path in found] == (["film.mp4"] if where == "local" else [])
     assert memory["videos_delivery"]["unfinished"] == []
+
+
+LABELS = {"video-id": "v", "video-variant": "video"}
+SIZES = pytest.mark.parametrize("size", [1000, 40 * MIB], ids=["piece", "parts"])
+
+
+class TestHabits:
+    """Stores that differ from S3, and how they are got along with."""
+
+    @pytest.fixture
+    def stub(self):
+        with Stub() as stub:
+            yield stub
+
+    @pytest.fixture
+    def put(self, stub):
+        def put(size, labels=LABELS, traits=None, **options):
+            client = boto3.client(
+                "s3",
+                endpoint_url=stub.url,
+                aws_access_key_id=KEY,
+                aws_secret_access_key=SECRET,
+                region_name="us-east-1",
+                config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 2}, **options),
+            )
+            description = Description("video/mp4", labels, replace=False)
+            traits = {} if traits is None else traits
+            sink = S3Object(client, "films", "boat.mp4", description, lambda _: None, traits=traits)
+            with sink:
+                sink.write(bytes(size))
+                sink.commit()
+            assert len(stub.habits.objects["/films/boat.mp4"][0]) == size
+            return sink
+
+        return put
+
+    @SIZES
+    @pytest.mark.parametrize(
+        ("refuses", "kept"),
+        [
+            (("x-amz-checksum", "x-amz-sdk-checksum"), "md5"),
+            (("content-md5",), "crc32"),
+            (("content-md5", "x-amz-checksum", "x-amz-sdk-checksum"), "none"),
+            (("content-encoding", "x-amz-trailer", "x-amz-decoded"), "md5"),
+        ],
+    )
+    def test_a_store_gets_the_checksums_that_it_takes(self, stub, put, size, refuses, kept):
+        stub.habits.refuses, traits = refuses, {}
+        stub.habits.returns_crc32 = kept == "crc32"
+        put(size, traits=traits)
+        assert traits["checksum"] == kept
+        stub.habits.objects.clear()
+        stub.habits.seen.clear()
+        put(size, traits=traits)  # what was learned is kept: nothing is refused any more
+        assert not [name for seen in stub.habits.seen for name in seen if name.startswith(refuses)]
+
+    def test_one_that_returns_the_crc32_gets_no_md5_any_more(self, stub, put):
+        stub.habits.returns_crc32, traits = True, {}
+        put(1000, traits=traits)
+        assert {"content-md5", "x-amz-checksum-crc32"} <= set(stub.habits.seen[-1])
+        stub.habits.objects.clear()
+        put(1000, traits=traits)
+        assert "content-md5" not in stub.habits.seen[-1]
+        assert "x-amz-checksum-crc32" in stub.habits.seen[-1]
+
+    @SIZES
+    def test_settings_turn_checksums_off(self, stub, put, size):
+        put(size, request_checksum_calculation="when_required")
+        sums = ("content-md5", "x-amz-checksum", "x-amz-sdk-checksum", "x-amz-trailer")
+        assert not [name for seen in stub.habits.seen for name in seen if name.startswith(sums)]
+        assert "UNSIGNED-PAYLOAD" not in {seen.get("x-amz-content-sha256") for seen in stub.habits.seen}
+
+    @SIZES
+    def test_one_without_conditional_writes_is_looked_at_and_named(self, stub, put, size):
+        stub.habits.refuses, traits = ("if-none-match",), {}
+        assert "no conditional writes" in put(size, traits=traits).hint
+        assert traits["conditional"] is False
+        with pytest.raises(Taken):
+            put(size, traits=traits)
+
+    @SIZES
+    @pytest.mark.parametrize("conditional", [True, False])
+    def test_one_s_own_object_is_found_after_a_lost_answer(self, stub, put, size, conditional):
+        stub.habits.conditional = conditional
+        stub.habits.loses = {"PUT" if size == 1000 else "POST"}
+        put(size)
+        assert stub.habits.loses == set()
+
+    @SIZES
+    def test_somebody_else_s_object_is_not_taken_for_one_s_own(self, stub, put, size):
+        put(size, {**LABELS, "video-id": "another"})
+        with pytest.raises(Taken, match="exists already"):
+            put(size)

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse
 
 from airflow_provider_videos.emulator import fields
-from airflow_provider_videos.emulator.control import Control
+from airflow_provider_videos.emulator.control import Control, check_access
 from airflow_provider_videos.emulator.errors import ContractError
 from airflow_provider_videos.emulator.faults import ON_THE_WIRE, Aim, WireEffect
 from airflow_provider_videos.emulator.library import Library
@@ -156,7 +156,9 @@ class Application:
 
     async def _respond(self, request: Request, found: Found) -> Response:
         try:
-            if request.url.path.startswith("/v1/"):
+            if request.scope["path"].startswith(CONTROL):
+                check_access(request, self._state.api_key)
+            elif request.scope["path"].startswith("/v1/"):
                 self._check_key(request)
             if found.route is None:
                 return self._nowhere(request, found.allowed)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
+from contextlib import suppress
+from secrets import compare_digest
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, Response
@@ -24,6 +27,35 @@ async def _object(request: Request) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise ContractError(400, "The body is no JSON object.")
     return given
+
+
+def check_access(request: Request, api_key: str | None) -> None:
+    """
+    Refuse who does not know the key, and web pages: a browser next to the emulator can reach it, too.
+
+    :param request: the request.
+    :param api_key: the key; None where the emulator asks for none.
+    :raises ContractError: if it is refused.
+    """
+    hosts = request.headers.getlist("host")
+    if len(hosts) != 1 or not _is_own_name(hosts[0]):
+        raise ContractError(403, "The Host must be an address, localhost or a name without a dot.")
+    origin = request.headers.get("origin")
+    if origin not in {None, f"{request.url.scheme}://{hosts[0]}"}:
+        raise ContractError(403, "Pages of other origins have no access.")
+    given = request.headers.get("authorization", "").encode("latin-1")
+    if api_key is not None and not compare_digest(given, f"Bearer {api_key}".encode()):
+        raise ContractError(
+            401, "The control endpoints ask for the emulator's key, too.", code="invalid_api_key"
+        )
+
+
+def _is_own_name(host: str) -> bool:
+    """Say whether a name can't be one that a stranger has pointed to here: those have a domain."""
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0].lower().rstrip(".")
+    with suppress(ValueError):
+        return bool(ipaddress.ip_address(name))
+    return bool(name) and ("." not in name or name.endswith(".localhost"))
 
 
 A_CENTURY = 100 * 365 * 86400.0

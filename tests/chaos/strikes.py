@@ -211,7 +211,9 @@ class Drill:
     def struck(self) -> bool:
         """Whether what was laid for this run has gone off."""
         armed = httpx.get(
-            f"{self.server.base_url.removesuffix('/v1')}/_emulator/faults", trust_env=False
+            f"{self.server.base_url.removesuffix('/v1')}/_emulator/faults",
+            headers={"Authorization": f"Bearer {self.server.api_key}"},
+            trust_env=False,
         ).json()
         mine = [fault for fault in armed["faults"] if fault["prompt"] in {self.prompt, None}]
         return all(fault["struck"] == (fault["times"] or fault["matched"]) > 0 for fault in mine)

@@ -30,6 +30,7 @@ from airflow_provider_videos.emulator import (
     Stall,
     Stuck,
 )
+from tests.emulator.videos_contract import connect
 
 if TYPE_CHECKING:
     from airflow_provider_videos.emulator.faults import JobEffect, WireEffect
@@ -475,7 +476,7 @@ def test_a_fault_survives_json(effect: WireEffect | JobEffect) -> None:
 def test_a_fault_that_makes_no_sense_is_refused(raw: dict[str, object], videos_emulator: Emulator) -> None:
     url = videos_emulator.base_url.replace("/v1", "/_emulator/faults")
 
-    response = httpx.post(url, json=raw)
+    response = httpx.post(url, json=raw, headers={"Authorization": f"Bearer {videos_emulator.api_key}"})
 
     assert response.status_code == 400
     assert response.json()["error"]["message"]
@@ -484,7 +485,7 @@ def test_a_fault_that_makes_no_sense_is_refused(raw: dict[str, object], videos_e
 def test_everything_is_within_reach_over_http(client: httpx.Client, videos_emulator: Emulator) -> None:
     fault = {"effect": {"kind": "answer", "status": 503}, "operation": "list"}
     place = f"/videos/{buy(client).json()['id']}"
-    with httpx.Client(base_url=videos_emulator.base_url.replace("/v1", "/_emulator")) as control:
+    with connect(videos_emulator.base_url.replace("/v1", "/_emulator"), videos_emulator.api_key) as control:
         assert control.post("/faults", json=fault).status_code == 201
         assert client.get("/videos").status_code == 503
         assert control.get("/faults").json()["faults"][0]["struck"] == 1

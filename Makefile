@@ -63,8 +63,8 @@ system: $(STAMP) ## Test with a real scheduler, triggerer, DAG processor and API
 chaos: $(STAMP) ## Kill, cut off and clear a real Airflow FAULTS times, as SEED draws it, and count what was bought
 	$(PY) -m tests.chaos --seed $(SEED) --faults $(FAULTS)
 
-fuzz-delivery: $(STAMP) ## Deliver 1,000 files through random trouble (FUZZ_RUNS=n for another number)
-	FUZZ_RUNS=$${FUZZ_RUNS:-1000} $(PY) -m pytest -rP tests/delivery/test_fuzz_delivery.py
+fuzz-delivery: $(STAMP) ## Deliver 2,000 files through random trouble (FUZZ_RUNS=n for another number)
+	FUZZ_RUNS=$${FUZZ_RUNS:-2000} $(PY) -m pytest -rP tests/delivery/test_fuzz_delivery.py
 
 test-servers: $(STAMP) ## Hold a living server to the contract: VIDEOS_BASE_URL, VIDEOS_API_KEY, VIDEOS_MODEL; buys one short video
 	@test -n "$$VIDEOS_BASE_URL" || { echo 'make: set VIDEOS_BASE_URL, such as http://gpu-box:8000/v1' >&2; exit 1; }

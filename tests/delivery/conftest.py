@@ -25,6 +25,7 @@ from airflow_provider_videos.delivery.destinations import Destination, Stores
 from airflow_provider_videos.delivery.order import Order
 from airflow_provider_videos.delivery.record import Record
 from airflow_provider_videos.emulator import Emulator, ManualClock
+from tests.delivery.bare_store import BareStore
 from tests.delivery.films import Traits
 
 KEY, SECRET = "delivery-tests-access-key", "delivery-tests-secret-key"
@@ -52,14 +53,35 @@ def s3_endpoint(s3_root):
 
 @pytest.fixture(scope="session")
 def s3(s3_endpoint):
+    return client_of(s3_endpoint)
+
+
+@pytest.fixture(scope="session")
+def bare_store():
+    with BareStore() as store:
+        yield store.endpoint
+
+
+@pytest.fixture(scope="session")
+def bare_s3(bare_store):
+    """A client as any user has it; what the store can't do has to be found out."""
+    return client_of(bare_store)
+
+
+@pytest.fixture(scope="session")
+def bare_s3_as_it_likes(bare_store):
+    return client_of(bare_store, request_checksum_calculation="when_required")
+
+
+def client_of(endpoint, **options):
     return boto3.client(
         "s3",
-        endpoint_url=s3_endpoint,
+        endpoint_url=endpoint,
         aws_access_key_id=KEY,
         aws_secret_access_key=SECRET,
         region_name="us-east-1",
         # The server is being started: boto3 knows how to wait for it.
-        config=Config(retries={"total_max_attempts": 10, "mode": "standard"}),
+        config=Config(retries={"total_max_attempts": 10, "mode": "standard"}, **options),
     )
 
 
@@ -229,6 +251,8 @@ def filesystem(uri):
 
 
 PLACES = {"local": Local, "s3": Bucket, "memory": Memories, "disk": Disk}
+BUCKETS = {"s3": ("s3", "s3"), "bare store": ("bare_s3", "bare_s3_as_it_likes")}
+"""For each store that speaks S3 the fixtures of the client that delivers and of the one that looks."""
 
 
 @pytest.fixture(params=PLACES)
@@ -243,7 +267,10 @@ def _own_temporary_folder(monkeypatch):
 
 
 def place_at(request, name, folder):
-    return PLACES[name](folder, request.getfixturevalue("s3") if name == "s3" else None)
+    if name in BUCKETS:
+        request.node.s3, looks = BUCKETS[name]
+        return Bucket(folder, request.getfixturevalue(looks))
+    return PLACES[name](folder, None)
 
 
 @pytest.fixture
@@ -256,7 +283,7 @@ def deliver(server, memory, request):
     """Deliver the server's video to a destination."""
 
     def deliver(destination, clock=None, **options):
-        s3 = lambda: request.getfixturevalue("s3")  # noqa: E731 - started where it is needed
+        s3 = lambda: request.getfixturevalue(getattr(request.node, "s3", "s3"))  # noqa: E731 - started where it is needed
         courier = Courier(
             server.client,
             server.client.retrieve(server.video_id),

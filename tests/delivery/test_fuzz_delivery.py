@@ -1,7 +1,7 @@
 """
 Random trouble from random servers: what stands at the destination is the whole file, or nothing new.
 
-Each run is made from its seed. ``make fuzz-delivery`` makes 1,000 of them; ``FUZZ_RUNS`` says how many.
+Each run is made from its seed. ``make fuzz-delivery`` makes 2,000 of them; ``FUZZ_RUNS`` says how many.
 """
 
 from __future__ import annotations
@@ -19,13 +19,17 @@ import pytest
 from airflow_provider_videos.api.errors import VideosError
 from airflow_provider_videos.delivery.s3 import S3Object
 from airflow_provider_videos.emulator import Answer, Corrupt, Cut, Drop, Fault, Latency, Stall
-from tests.delivery.conftest import PLACES, Waits, place_at
-from tests.delivery.films import film, served
+from tests.delivery.conftest import BUCKETS, PLACES, Waits, place_at
+from tests.delivery.films import avi, film, fragmented, mov, served, webm
 
 RUNS = int(os.environ.get("FUZZ_RUNS", "50"))
 STATUSES = (200, 400, 401, 404, 409, 425, 429, 500, 502, 503)
 BODIES = (None, {"error": {"message": "The video is no longer available."}}, "<html>502 Bad Gateway</html>")
+NOT_YET = (202, 204)
 HIDDEN = (b"content-length", b"etag", b"accept-ranges")
+WHERE = list(dict.fromkeys((*PLACES, *BUCKETS)))
+FORMATS = {film: 36, mov: 36, fragmented: 80, avi: 36, webm: 40}
+"""Formats, and how short each can be."""
 
 
 @dataclass
@@ -40,8 +44,13 @@ class Storm:
         self.size = self.random.choice([36, 100, 4096, 65_536, 400_000, 1_500_000]) + self.random.randrange(
             99
         )
-        self.films = [film(self.size, seed) for seed in (self.seed, self.seed + 1)]
+        self.make = self.random.choice(list(FORMATS))
+        self.size = max(self.size, FORMATS[self.make])
+        self.tail = self.random.choice([*[b""] * 4, bytes(self.random.randrange(1, 64)), b"TAG A song" * 9])
+        self.films = [self.make(self.size, seed) + self.tail for seed in (self.seed, self.seed + 1)]
+        self.whole, self.size = self.size, len(self.films[0])
         self.old = self.random.choice([None, b"what stood there before"])
+        self.if_exists = self.random.choice(["skip", "fail", "overwrite", "overwrite"])
 
     def change(self, server) -> None:
         """Make the server one that is like no other."""
@@ -68,6 +77,8 @@ class Storm:
     def effect(self):
         place = self.random.randrange(self.size)
         status, body = self.random.choice(STATUSES), self.random.choice(BODIES)
+        if self.random.random() < 0.2:
+            status, body = self.random.choice(NOT_YET), None
         effects = [
             *[Cut(after_bytes=place)] * 4,
             Drop(reset=self.random.random() < 0.5),
@@ -80,9 +91,20 @@ class Storm:
             effects += [Corrupt(at_byte=place)] * 3  # or nobody could know
         return self.random.choice(effects)
 
-    def meanwhile(self, server) -> None:
+    def can_be_told(self, found: bytes) -> bool:
+        """Whether anybody could know that a file is not one of the films: not where a part of it is whole."""
+        if self.promises or all(not whole.startswith(found) for whole in self.films):
+            return True
+        if len(found) >= self.whole:
+            return bool(self.tail.strip(b"\0"))  # padding has no end that it says
+        return len(found) not in _ends(self.make, self.films[0])
+
+    def meanwhile(self, server, place, name) -> None:
         """What happens while a delivery waits."""
         event = self.random.random()
+        if self.old is None and self.if_exists != "overwrite" and self.random.random() < 0.1:
+            self.old = b"what somebody else brought meanwhile"
+            place.put(name, self.old)
         if event < 0.05:
             server.emulator.restart()
         elif event < 0.25:
@@ -94,9 +116,20 @@ class Storm:
             server.emulator.drop_connections()
 
 
-def outcome(deliver, destination, clock):
+def _ends(make, data: bytes) -> set[int]:
+    """Where a part of a file ends that is whole in itself."""
+    if make is avi:
+        return {8 + int.from_bytes(data[4:8], "little")}
+    at, ends = 0, set()
+    while make is fragmented and at < len(data):
+        kind, at = data[at + 4 : at + 8], at + max(int.from_bytes(data[at : at + 4], "big"), 8)
+        ends |= {at} if kind == b"mdat" else set()
+    return ends
+
+
+def outcome(deliver, destination, clock, if_exists):
     try:
-        return deliver(destination, clock=clock)
+        return deliver(destination, clock=clock, if_exists=if_exists)
     except VideosError as error:
         return error
 
@@ -108,7 +141,8 @@ def weather(seed, server, deliver, place) -> str:
     if storm.old:
         place.put(name, storm.old)
     storm.change(server)
-    ended = outcome(deliver, place.uri + name, Waits(lambda: storm.meanwhile(server)))
+    clock = Waits(lambda: storm.meanwhile(server, place, name))
+    ended = outcome(deliver, place.uri + name, clock, storm.if_exists)
     found = place.files()
     place.remove(name)
     if isinstance(ended, VideosError):
@@ -116,16 +150,20 @@ def weather(seed, server, deliver, place) -> str:
         assert found == ({name: storm.old} if storm.old else {}), seed
         return type(ended).__name__
     assert list(found) == [name], seed
-    assert found[name] in storm.films, seed
-    assert (ended.size_bytes, ended.sha256) == (storm.size, hashlib.sha256(found[name]).hexdigest()), seed
+    assert storm.old is None or storm.if_exists == "overwrite", seed
+    data = found[name]
+    assert (ended.size_bytes, ended.sha256) == (len(data), hashlib.sha256(data).hexdigest()), seed
+    if data not in storm.films:
+        assert not storm.can_be_told(data), seed
+        return "cut where nobody can tell"
     return "delivered at once" if server.downloads == 1 else "delivered in several goes"
 
 
-@pytest.mark.parametrize("where", PLACES)
+@pytest.mark.parametrize("where", WHERE)
 def test_whole_or_nothing(one_server, deliver, tmp_path, monkeypatch, request, where):
     monkeypatch.setattr(S3Object, "SMALLEST_PART", 128 * 1024)
     place = place_at(request, where, tmp_path)
-    seeds = range(list(PLACES).index(where), RUNS, len(PLACES))
+    seeds = range(WHERE.index(where), RUNS, len(WHERE))
     outcomes = Counter(weather(seed, one_server, deliver, place) for seed in seeds)
     logging.getLogger("fuzz").warning("%d runs to %s: %s", len(seeds), where, dict(outcomes.most_common()))
     assert outcomes["delivered in several goes"] > 0

@@ -311,6 +311,7 @@ def test_lengths_and_sizes_are_the_same_as_values(one, other):
         ("auto", "8"),
         ("1152x768", "768x1152"),
         ("1152x768", "1152x7680"),
+        ("1152x768", "1280x768"),
         ("1152x768", "1152"),
         ("1152x768", "720p"),
         (8, [8]),
@@ -530,3 +531,39 @@ class TestContract:
             id="v", prompt="A boat on a lake", model="A%20boat%20on%20a%20lake", size="a boat on a lake"
         )
         assert (video.contract()["model"], video.contract()["size"]) == ("***", "***")
+
+
+def test_two_ids_that_only_look_like_a_gateway_s_are_two():
+    broken = [f"video_{letter * 20}/w==" for letter in "/+"]
+    assert not is_same_id(*broken)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        *("url", "urls", "unsigned_urls", "content", "videos", "result_url", "result_urls", "output_url"),
+        *(
+            "download_url",
+            "video_url",
+            "video_urls",
+            "file_url",
+            "uri",
+            "output",
+            "outputs",
+            "result",
+            "results",
+        ),
+        *("task_result", "creations", "generations", "generated_videos", "generated_samples"),
+        *("generate_video_response", "assets", "video", "file", "files", "data", "response", "metadata"),
+    ],
+)
+def test_each_field_of_a_result_is_looked_into(field):
+    assert Video.model_validate({"id": "v", field: [{"url": URL}]}).result_url == URL
+
+
+def test_a_result_is_looked_for_so_deep_and_no_deeper():
+    nested: list[object] = [URL]
+    for _ in range(7):
+        nested = [nested]
+    assert Video.model_validate({"id": "v", "output": nested}).result_url == URL
+    assert Video.model_validate({"id": "v", "output": [nested]}).result_url is None

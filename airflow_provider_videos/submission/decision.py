@@ -196,7 +196,9 @@ def _objections(intent: Record, evidence: Evidence, video: Video) -> Iterator[st
     likeness = evidence.wanted.likeness_of(video)
     if likeness is not Likeness.SAME:
         yield f"its prompt is {likeness.value}"
-    for name, value in evidence.wanted.differences(video).items():
+    # A gateway's list may call a model otherwise; the video that answers counts.
+    answer = evidence.answers.get(video.id)
+    for name, value in evidence.wanted.differences(video, answer).items():
         yield f"{name} {_quoted(value)} where {_quoted(evidence.wanted.attributes[name])} was asked for"
     yield from _objections_to_its_time(intent, evidence, video)
     if video.id in evidence.answers:

@@ -53,13 +53,21 @@ class Wanted:
         """Say how alike a video's prompt is to this one."""
         return compare(self.prompt, video.prompt)
 
-    def differences(self, video: Video) -> dict[str, str]:
-        """Return the attributes of a video that are not as asked for, as the server shows them."""
-        shown = {name: getattr(video, name) for name in self.attributes}
+    def differences(self, video: Video, answer: Video | None = None) -> dict[str, str]:
+        """
+        Return the attributes of a video that are not as asked for, as the server shows them.
+
+        :param video: as the list shows it.
+        :param answer: as it shows itself when asked for by its id, which goes before the list.
+        """
+        shown = {
+            name: next((one for one in (getattr(answer, name, None), getattr(video, name)) if one), None)
+            for name in self.attributes
+        }
         return {
             name: str(value)
             for name, value in shown.items()
-            if value not in {None, ""} and _value(name, str(value)) != _value(name, self.attributes[name])
+            if value is not None and _value(name, str(value)) != _value(name, self.attributes[name])
         }
 
     def is_met_by(self, video: Video) -> bool:

@@ -316,6 +316,14 @@ def test_the_video_that_answers_counts():
     assert (decision.action, decision.video, decision.candidates) == (ADOPT, longer, ("ours",))
 
 
+def test_a_list_may_call_a_model_otherwise_than_the_video_that_answers():
+    listed = video(model="openai/wan")
+    assert decide(INTENT, FACTS, evidence(listed, OLDER)).action is DOUBT
+    assert decide(INTENT, FACTS, evidence(listed, OLDER, answers={"ours": OURS})).action is ADOPT
+    other = video(model="sora")
+    assert decide(INTENT, FACTS, evidence(listed, OLDER, answers={"ours": other})).action is DOUBT
+
+
 def test_candidates_are_named_with_what_speaks_against_each():
     one = decide(INTENT, FACTS, evidence(video(seconds="8"), OLDER)).reason
     assert one == (

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 COMPONENTS = ("scheduler", "dag-processor", "api-server", "triggerer")
-START_SECONDS = 120.0
+START_SECONDS = 300.0
 
 QUICK = {
     "AIRFLOW__API__WORKERS": "1",

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from demo.rest import Run
     from tests.chaos.rig import Rig
 
-MOMENT_SECONDS = 120.0
+MOMENT_SECONDS = 240.0
 LATE_SECONDS = 240.0
 EFFECTS = {
     "answer lost": Drop(accepted=True),

@@ -11,11 +11,13 @@ from airflow_provider_videos.api import errors
 from airflow_provider_videos.api.models import Phase
 from airflow_provider_videos.api.retry import Backoff
 from airflow_provider_videos.hooks.videos import VideosHook
+from airflow_provider_videos.polling.watch import Watch
 from tests.gateway.vendors import FAILED, FILE, FILTERED, LONG
 
 pytestmark = pytest.mark.gateway
 
 POLLS = 5
+POKE_SECONDS, HOUR = 15, 3600
 SHA256 = hashlib.sha256(b"".join(FILE.chunks(0, FILE.size))).hexdigest()
 
 
@@ -48,6 +50,12 @@ def create(client, prompt="A boat"):
 def content(client, video_id):
     with client.download_content(video_id) as download:
         return b"".join(download.chunks)
+
+
+def wait_an_hour(watch, error):
+    """Hear the same of a video again and again, while the server answers for others."""
+    for moment in range(0, HOUR, POKE_SECONDS):
+        watch.take(error, float(moment), serves_others=True)
 
 
 def test_the_whole_dag_passes_through_it(model, vendors, tmp_path):
@@ -84,7 +92,7 @@ def test_a_failed_operation_is_reported_as_completed_and_has_no_content(client):
 
 
 @on("veo")
-def test_a_filtered_video_answers_every_poll_with_500_while_others_are_answered(client):
+def test_a_filtered_video_answers_every_poll_with_500_which_ends_its_wait_in_time(client):
     filtered, other = create(client, f"A boat {FILTERED}"), create(client)
     for _ in range(POLLS):
         with pytest.raises(errors.ServerFault) as caught:
@@ -92,6 +100,8 @@ def test_a_filtered_video_answers_every_poll_with_500_while_others_are_answered(
         assert caught.value.status_code == 500
     assert client.retrieve(other).phase is Phase.SUCCEEDED
     assert client.list_models()
+    with pytest.raises(errors.VideoUnavailable, match="generatedSamples"):
+        wait_an_hour(Watch(filtered, started_at=0.0), caught.value)
 
 
 @on("veo")

@@ -120,11 +120,11 @@ def _around_the_requests(reach: Callable[[str], None]) -> None:
 
     perform = VideosClient.perform
 
-    def reaching(client: VideosClient, operation: Any) -> Any:
+    def reaching(client: VideosClient, operation: Any, **options: Any) -> Any:
         buys = operation.call is Call.BUY
         if buys:
             reach("create.sending")
-        answer = perform(client, operation)
+        answer = perform(client, operation, **options)
         if buys:
             reach("create.answered")
         elif operation.streams:

@@ -79,8 +79,8 @@ readers: $(STAMP) ## Print the branch coverage of the readers and catch 20 mutan
 contract-matrix: $(STAMP) ## Show what each of the ten dialects offers, operation by operation
 	$(PY) -m pytest -q tests/emulator/test_profiles.py -k documented
 
-fuzz: $(STAMP) ## Answer the client 10,000 times with anything (FUZZ_EXAMPLES: how often)
-	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),10000) $(PY) -m pytest tests/api/test_fuzz.py
+fuzz: $(STAMP) ## Answer the client 10,000 times with anything, up to 16 MiB of it (FUZZ_EXAMPLES: how often)
+	FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),10000) $(PY) -m pytest tests/api/test_fuzz.py tests/api/test_fuzz_wire.py
 
 test-gateway: $(STAMP) $(GATEWAY)/.installed ## Run every operation and a DAG through a LiteLLM proxy in an environment of its own
 	LITELLM=$(abspath $(GATEWAY))/bin/litellm $(PY) -m pytest -m gateway tests/gateway

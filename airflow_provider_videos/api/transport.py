@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 Check = Callable[[str], None]
 """Is told the peer of a new connection, and raises where nothing is to be sent to it."""
 
-MAX_HEAD_BYTES = 32 * 1024
+MAX_HEAD_BYTES = 16 * 1024
 """The longest head of an answer, with all interim answers (1xx) before it."""
 
 # An event loop does nothing else while httpcore parses what one read has brought.

@@ -140,3 +140,65 @@ def test_a_silent_server_is_left_after_the_read_timeout(connect, endpoint, video
     hasty = replace(endpoint, timeout=Timeouts(read=0.05))
     with pytest.raises(errors.TransportError, match="ReadTimeout"):
         connect(hasty, Backoff(attempts=1)).retrieve("v")
+
+
+NO_PROXY = [
+    *(
+        "*",
+        " 127.0.0.1 ",
+        "localhost,127.0.0.1,fd00::/8",
+        "[::1],127.0.0.1",
+        "fd00::/8 127.0.0.0/8",
+        "a,127.0.0.1:{port}",
+    ),
+    *("http://127.0.0.1", "all://127.0.0.1", "[::,127.0.0.1", "%,::1%eth0,127.0.0.1"),
+]
+
+
+@pytest.mark.parametrize("exempt", NO_PROXY)
+def test_what_no_proxy_names_goes_straight(connect, monkeypatch, exempt):
+    with serving() as proxy, serving() as server:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.server_port}")
+        monkeypatch.setenv("NO_PROXY", exempt.format(port=server.server_port))
+        connect(Endpoint(f"http://127.0.0.1:{server.server_port}/v1")).retrieve("v")
+        assert (len(proxy.asked), len(server.asked)) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "exempt", ["", "[::1]", "fd00::/8", "10.0.0.0/8", "127.0.0.1:1", "https://127.0.0.1", "[", "."]
+)
+def test_what_no_proxy_does_not_name_goes_through_the_proxy(connect, monkeypatch, exempt):
+    with serving() as proxy:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.server_port}")
+        monkeypatch.setenv("NO_PROXY", exempt)
+        connect(Endpoint("http://127.0.0.1:9/v1")).retrieve("v")
+        assert len(proxy.asked) == 1
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+@pytest.mark.parametrize(
+    "proxy",
+    ["socks://u:pw@h:1", "socks4://h", "http://h:99999", "http://h:abc", "http://", "http://[::1", "ftp://h"],
+)
+def test_a_proxy_that_is_none_is_named_by_its_variable(connect, monkeypatch, name, proxy):
+    monkeypatch.setenv(name, proxy)
+    with pytest.raises(errors.InvalidRequest, match=f"variable {name} .*NO_PROXY") as raised:
+        connect(Endpoint("http://gpu.invalid/v1"))
+    assert "pw" not in str(raised.value)
+    monkeypatch.setenv("NO_PROXY", "gpu.invalid")
+    connect(Endpoint("http://gpu.invalid/v1"))
+
+
+@pytest.mark.parametrize("name", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
+def test_certificates_that_are_not_there_matter_to_https_alone(connect, monkeypatch, name):
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.setenv(name, "/nonexistent/ca")
+    connect(Endpoint("http://gpu.invalid/v1"))
+    connect(Endpoint("https://gpu.invalid/v1", verify=False))
+    with pytest.raises(errors.InvalidRequest, match=f"{name} .*nonexistent"):
+        connect(Endpoint("https://gpu.invalid/v1"))
+
+
+def test_an_unreachable_server_is_named(connect):
+    with pytest.raises(errors.NotConnected, match=r"no answer from the server 127\.0\.0\.1:9: ConnectError"):
+        connect(Endpoint("http://127.0.0.1:9/v1"), Backoff(attempts=1)).retrieve("v")

@@ -39,38 +39,33 @@ def get_provider_info() -> dict[str, object]:
                     "model": _field("Default model", "The model for tasks that name none."),
                     "request_format": _field(
                         "Request format",
-                        "How create is sent. Most servers take multipart; some gateways take JSON only.",
+                        "How create is sent: multipart if empty, which most servers take; some gateways take "
+                        "JSON only.",
                         enum=["multipart", "json"],
-                        default="multipart",
                     ),
                     "seconds_type": _field(
                         "Type of seconds in JSON",
-                        "Whether the server wants the length as a string or as an integer.",
+                        "The type in which the server wants the length: a string if empty.",
                         enum=["string", "integer"],
-                        default="string",
                     ),
-                    "auth_header": _field(
+                    # Airflow masks any field named auth_header, also while the form is being filled.
+                    "key_header": _field(
                         "Header for the key",
-                        "Authorization unless the server wants another, such as api-key. Set it "
-                        "to nothing in the JSON below for a server without keys.",
-                        default="Authorization",
+                        "Authorization if empty; another such as api-key, or none for a server without keys.",
                     ),
                     "auth_scheme": _field(
                         "Word before the key",
-                        "Bearer unless the server wants another; may be empty.",
-                        default="Bearer",
+                        "Bearer if empty; another word, or none for the key alone, as api-key wants it.",
                     ),
-                    "headers": _field("More headers", 'Sent with each request. JSON: {"name": "value"}'),
-                    "query": _field(
-                        "More query parameters", 'Sent with each request. JSON: {"name": "value"}'
-                    ),
+                    "headers": _object("More headers", 'Sent with each request: {"name": "value"}'),
+                    "query": _object("More query parameters", 'Sent with each request: {"name": "value"}'),
                     "timeout": _field(
                         "Timeout",
                         'Seconds, or JSON: {"connect": 10, "read": 60, "total": 120}. Total is for one call '
                         "with its retries; a download may take longer.",
                     ),
                     "verify": _field(
-                        "Check certificates", "true, false, or the path of a CA bundle.", default="true"
+                        "Check certificates", "true if empty; or false, or the path of a CA bundle."
                     ),
                     "requests_per_minute": _field(
                         "Requests per minute",
@@ -89,3 +84,8 @@ def get_provider_info() -> dict[str, object]:
 
 def _field(label: str, description: str, **schema: object) -> dict[str, object]:
     return {"label": label, "description": description, "schema": {"type": ["string", "null"], **schema}}
+
+
+def _object(label: str, description: str) -> dict[str, object]:
+    # As text Airflow would show the secrets in it, and could not put back what it masks.
+    return _field(label, description, type=["object", "null"])

@@ -12,9 +12,11 @@ import functools
 import hashlib
 import io
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Literal, TypeVar
@@ -102,6 +104,7 @@ class Endpoint:
     :param verify: whether TLS certificates are checked, or the path of a CA bundle to check them with.
     :param requests_per_minute: how many requests all waits of a triggerer may make together; None for any.
     :param result_hosts: where redirects and addresses of results may lead; any public host if it names none.
+    :param conn_id: the id of the connection that all this is from, for messages.
     """
 
     base_url: str
@@ -117,8 +120,16 @@ class Endpoint:
     verify: bool | str = True
     requests_per_minute: float | None = None
     result_hosts: ResultHosts = field(default_factory=ResultHosts)
+    conn_id: str | None = None
     redactor: Redactor = field(init=False, repr=False, compare=False)
     """Takes this server's secrets out of words."""
+
+    @property
+    def name(self) -> str:
+        """The server's connection and address, for messages."""
+        scheme, host, port = _origin(self.base_url)
+        address = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+        return f"connection {self.conn_id!r}, {address}" if self.conn_id else address
 
     def __post_init__(self) -> None:
         parts = _split(self.base_url)
@@ -397,6 +408,28 @@ def _part(upload: Upload) -> tuple[str, BinaryIO, str]:
     return upload.filename.encode("utf-8", "replace").decode(), upload.stream(), upload.content_type
 
 
+def as_text(name: str, value: object) -> str:
+    """
+    Return a field's value as the string it has to be.
+
+    Where a DAG renders its templates as native objects, Airflow makes Python values of strings that look like
+    one. A whole number is taken as its digits, like the id of a server that sends numbers.
+
+    :param name: the field, for messages.
+    :param value: its value.
+    :raises InvalidRequest: if it is something else.
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    kind = "None" if value is None else type(value).__name__
+    raise InvalidRequest(
+        f"{name} must be a string, not {kind}; where render_template_as_native_obj has made a Python value "
+        "of it, end the template with the filter pprint"
+    )
+
+
 def create(
     endpoint: Endpoint,
     prompt: str,
@@ -414,18 +447,23 @@ def create(
     as_json = endpoint.request_format == "json" or by_reference
     payload: dict[str, Any] = {
         "prompt": _checked_prompt(prompt),
-        "model": model or endpoint.model,
+        "model": _optional("model", model) or endpoint.model,
         "seconds": _seconds(endpoint, seconds),
-        "size": size,
-        "characters": [{"id": _checked_id(character)} for character in characters or ()],
+        "size": _optional("size", size),
+        "characters": _characters(characters),
     }
     files: dict[str, Upload] = {}
     if isinstance(input_reference, Upload) and not as_json:
         files["input_reference"] = input_reference
     elif isinstance(input_reference, Upload):
         payload["input_reference"] = {"image_url": input_reference.data_url()}
-    elif input_reference is not None:
+    elif isinstance(input_reference, Mapping):
         payload["input_reference"] = dict(input_reference)
+    elif input_reference is not None:
+        raise InvalidRequest(
+            "input_reference must be a file, or a dict with a file_id or an image_url, not "
+            f"{type(input_reference).__name__}"
+        )
     return Operation(
         name="create",
         call=Call.BUY,
@@ -441,6 +479,7 @@ def create(
 
 def remix(video_id: str, prompt: str, *, extra_body: Mapping[str, Any] | None = None) -> Operation[Video]:
     """Build ``POST /videos/{id}/remix``."""
+    video_id = _checked_id(video_id)
     return Operation(
         name="remix",
         call=Call.BUY,
@@ -481,14 +520,14 @@ def _derive(
     extra_body: Mapping[str, Any] | None,
 ) -> Operation[Video]:
     """Build a purchase made from a video: the server's by its id as JSON, one of ours as a file part."""
-    by_id = {} if isinstance(video, Upload) else {"video": {"id": _checked_id(video)}}
+    video_id = None if isinstance(video, Upload) else _checked_id(video)
     return Operation(
         name=name,
         call=Call.BUY,
         method="POST",
         path=path,
-        video_id=None if isinstance(video, Upload) else video,
-        payload=_merged({**payload, **by_id}, extra_body),
+        video_id=video_id,
+        payload=_merged({**payload, "video": video_id and {"id": video_id}}, extra_body),
         files={"video": video} if isinstance(video, Upload) else {},
         as_json=not isinstance(video, Upload),
         read=responses.read_video,
@@ -520,13 +559,14 @@ def get_character(character_id: str) -> Operation[Character]:
         name="get character",
         call=Call.READ,
         method="GET",
-        path=f"/videos/characters/{quote(_checked_id(character_id), safe='')}",
+        path=f"/videos/characters/{quote(_checked_id(character_id, 'character_id'), safe='')}",
         read=responses.read_character,
     )
 
 
 def retrieve(video_id: str, *, fresh: bool = False) -> Operation[Video]:
     """Build ``GET /videos/{id}``."""
+    video_id = _checked_id(video_id)
     return Operation(
         name="retrieve",
         call=Call.READ,
@@ -541,6 +581,7 @@ def retrieve(video_id: str, *, fresh: bool = False) -> Operation[Video]:
 
 def delete(video_id: str) -> Operation[VideoDeleted]:
     """Build ``DELETE /videos/{id}``."""
+    video_id = _checked_id(video_id)
     return Operation(
         name="delete",
         call=Call.DELETE,
@@ -584,6 +625,7 @@ def download_content(
     video_id: str, *, variant: str = DEFAULT_VARIANT, offset: int = 0, etag: str | None = None
 ) -> Operation[httpx.Response]:
     """Build ``GET /videos/{id}/content``, from an offset on if the file is still the same."""
+    video_id = _checked_id(video_id)
     return Operation(
         name="download" if variant == DEFAULT_VARIANT else f"download of the {variant}",
         call=Call.READ,
@@ -622,34 +664,49 @@ def list_models() -> Operation[list[str]]:
 
 
 def _video_path(video_id: str) -> str:
-    return f"/videos/{quote(_checked_id(video_id), safe='')}"
+    return f"/videos/{quote(video_id, safe='')}"
 
 
-def _checked_id(given: str) -> str:
-    if not isinstance(given, str) or given.strip(". ") == "" or not _is_whole(given):
-        raise InvalidRequest(f"video_id must be the id a server gave to a video; got {given!r}")
-    return given
+def _checked_id(given: object, name: str = "video_id") -> str:
+    text = as_text(name, given)
+    if text.strip(". ") == "" or not _is_whole(text):
+        raise InvalidRequest(f"{name} must be an id that a server gave; got {text!r}")
+    return text
 
 
 def _is_whole(text: str) -> bool:
     return text.encode("utf-8", "ignore").decode() == text
 
 
-def _checked_prompt(prompt: str) -> str:
-    if not isinstance(prompt, str) or not prompt.strip():
+def _checked_prompt(prompt: object) -> str:
+    text = as_text("prompt", prompt)
+    if not text.strip():
         raise InvalidRequest("prompt must be a text of at least one character; it is empty")
-    return prompt
+    return text
 
 
-def _seconds(endpoint: Endpoint, seconds: str | int | None) -> str | int | None:
-    if seconds is None or seconds == "":
+def _optional(name: str, value: object) -> str | None:
+    return None if value is None else as_text(name, value)
+
+
+def _characters(given: object) -> list[dict[str, str]]:
+    if not isinstance(given or (), list | tuple | set | frozenset):
+        raise InvalidRequest(f"characters must be a list of ids, not {type(given).__name__}")
+    return [{"id": _checked_id(character, "each of characters")} for character in given or ()]  # type: ignore[attr-defined]
+
+
+def _seconds(endpoint: Endpoint, seconds: object) -> str | int | None:
+    if seconds in (None, ""):
         return None
+    if isinstance(seconds, float) and math.isfinite(seconds):
+        seconds = str(seconds)  # as the text of a template was
+    text = as_text("seconds", seconds)
     if endpoint.seconds_type == "string":
-        return str(seconds)
-    try:
-        return int(seconds)
-    except ValueError:
-        raise InvalidRequest(f"this server takes whole seconds; got {seconds!r}") from None
+        return text
+    with suppress(ValueError, OverflowError):
+        if (number := float(text)).is_integer():
+            return int(number)
+    raise InvalidRequest(f"seconds: this server takes whole seconds; got {text!r}")
 
 
 def _merged(payload: Mapping[str, Any], extra_body: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -661,14 +718,15 @@ def _merged(payload: Mapping[str, Any], extra_body: Mapping[str, Any] | None) ->
 
 
 def _sendable(fields: dict[str, Any]) -> dict[str, Any]:
-    try:
-        json.dumps(fields, allow_nan=False, ensure_ascii=False).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidRequest(
-            f"a field of the request is nothing that JSON can carry: {_kind_of(error)}"
-        ) from None
-    if not all(isinstance(name, str) for name in fields):
-        raise InvalidRequest("the names of extra_body's fields must be texts")
+    for name, value in fields.items():
+        if not isinstance(name, str):
+            raise InvalidRequest("the names of extra_body's fields must be texts")
+        try:
+            json.dumps({name: value}, allow_nan=False, ensure_ascii=False).encode()
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InvalidRequest(
+                f"field {name!a} of the request is nothing that JSON can carry: {_kind_of(error)}"
+            ) from None
     return fields
 
 

@@ -66,6 +66,15 @@ def _never_retried(*kinds: type[VideosError]) -> Iterator[None]:
         raise AirflowFailException(str(error)) from error
 
 
+def _read_texts(operator: BaseOperator, *required: str, optional: Sequence[str] = ()) -> None:
+    """Hold rendered fields to be strings: native rendering makes Python values of what looks like one."""
+    from airflow_provider_videos.api.requests import as_text
+
+    given = [name for name in optional if getattr(operator, name) is not None]
+    for name in (*required, *given):
+        setattr(operator, name, as_text(name, getattr(operator, name)))
+
+
 class _VideosOperator(BaseOperator):
     """What all operators share: the connection."""
 
@@ -391,14 +400,15 @@ class _DeriveOperator(_SubmitOperator, ABC):
 
     @contextmanager
     def _source(self) -> Iterator[str | Upload]:
-        if bool(self.video_id) == bool(self.video):
+        given = [source for source in (self.video_id, self.video) if source not in (None, "")]
+        if len(given) != 1:
             raise InvalidRequest("give either video_id, a video of the server, or video, a file")
-        if self.video_id:
-            yield self.video_id
+        if self.video in (None, ""):
+            yield given[0]
         else:
             from airflow_provider_videos.api.requests import Upload
 
-            with _opened("video", self.video or "") as (name, file):
+            with _opened("video", given[0]) as (name, file):
                 yield Upload.video(name, file)
 
 
@@ -593,7 +603,8 @@ class VideoDownloadOperator(_VideosOperator):
         from airflow_provider_videos.delivery.destinations import Destination
         from airflow_provider_videos.delivery.order import Order
 
-        variants = [self.variant] if isinstance(self.variant, str) else list(self.variant)
+        _read_texts(self, "video_id", "destination", optional=("expected_content_type", "aws_conn_id"))
+        variants: list[Any] = list(self.variant) if isinstance(self.variant, list | tuple) else [self.variant]
         destination = Destination.parse(self.destination)
         if not variants or not all(isinstance(variant, str) and variant for variant in variants):
             raise InvalidRequest(f"variant must be a name such as video, or a list of names; got {variants}")
@@ -710,6 +721,7 @@ class VideoPreflightOperator(BaseOperator):
         from airflow_provider_videos.operators.download import stores_of
 
         with _never_retried(InvalidRequest, Taken):
+            _read_texts(self, "destination", optional=("aws_conn_id",))
             destination = Destination.parse(self.destination)
             memory = _Memory(context["task_state_store"])
             preflight = Preflight(destination, stores_of(self.aws_conn_id), memory, self.log)
@@ -740,6 +752,7 @@ class VideoDeleteOperator(_VideosOperator):
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
         """Delete the video and say whether it was still there."""
         with _never_retried(InvalidRequest, NotSupported), self._connect() as client:
+            _read_texts(self, "video_id")
             try:
                 answer = client.delete(self.video_id)
             except NotSupported as error:
@@ -790,6 +803,7 @@ class VideoListOperator(_VideosOperator):
     def execute(self, context: Context) -> list[dict[str, Any]]:  # noqa: ARG002 - Airflow's signature
         """Go through the list and return what was asked for."""
         with _never_retried(InvalidRequest, NotSupported), self._connect() as client:
+            _read_texts(self, optional=("model", "order"))
             chosen = filter(self._filter(), client.list(order=self.order or None))
             return [video.contract() for video in islice(chosen, self.max_videos)]
 
@@ -814,11 +828,11 @@ class VideoListOperator(_VideosOperator):
 
         if not self.status:
             return None
-        words = [self.status] if isinstance(self.status, str) else self.status
-        strange = [word for word in words if phase_of(word) is Phase.UNKNOWN]
+        words: Any = self.status if isinstance(self.status, list | tuple | set) else [self.status]
+        strange = [word for word in words if not isinstance(word, str) or phase_of(word) is Phase.UNKNOWN]
         if strange:
             raise InvalidRequest(
-                f"status must be a word such as queued or completed; got {', '.join(strange)}"
+                f"status must be a word such as queued or completed; got {', '.join(map(str, strange))}"
             )
         return {phase_of(word) for word in words}
 
@@ -830,8 +844,8 @@ def _ago(age: timedelta | float | None, default: float) -> float:
 
 @contextmanager
 def _reference(reference: str | Mapping[str, Any] | None) -> Iterator[Reference | None]:
-    if not reference or isinstance(reference, Mapping):
-        yield reference or None
+    if isinstance(reference, Mapping) or reference in (None, ""):
+        yield (isinstance(reference, Mapping) and reference) or None
         return
     from airflow_provider_videos.api.requests import Upload
 
@@ -843,7 +857,9 @@ def _reference(reference: str | Mapping[str, Any] | None) -> Iterator[Reference 
 def _opened(parameter: str, path: str) -> Iterator[tuple[str, BinaryIO]]:
     from airflow.sdk import ObjectStoragePath
 
-    location = ObjectStoragePath(path)
+    from airflow_provider_videos.api.requests import as_text
+
+    location = ObjectStoragePath(as_text(parameter, path))
     try:
         file = location.open("rb")  # type: ignore[no-untyped-call] # Airflow's method has no types
     except (FileNotFoundError, IsADirectoryError, PermissionError, ValueError, ImportError) as error:

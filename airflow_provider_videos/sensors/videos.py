@@ -126,6 +126,7 @@ class VideoSensor(BaseSensorOperator):
         """Look once; then wait, in the triggerer if deferrable."""
         self._task_instance = context["ti"]
         with self._outcomes():
+            self._read_id()
             if not self.deferrable:
                 return super().execute(context)
             watch = self._new_watch()
@@ -160,6 +161,7 @@ class VideoSensor(BaseSensorOperator):
         """Resume with the same outcomes as the other modes, also where Airflow's own clock ended the wait."""
         self._task_instance = context["ti"]
         with self._outcomes():
+            self._read_id()
             try:
                 # Not the sensors' own method: its soft_fail also skips what the other modes fail on.
                 return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
@@ -178,6 +180,15 @@ class VideoSensor(BaseSensorOperator):
             return PokeReturnValue(is_done=True, xcom_value=self._push(context, video))
         self._keep(context, watch)
         return PokeReturnValue(is_done=False)
+
+    def _read_id(self) -> None:
+        """Hold the id to be a string: native rendering makes a Python value of what looks like one."""
+        from airflow_provider_videos.api.requests import as_text
+
+        try:
+            self.video_id = as_text("video_id", self.video_id)
+        except VideosError as error:
+            raise AirflowFailException(str(error)) from error
 
     def on_kill(self) -> None:
         """Delete the video if it was told to and a user has failed the task; Airflow calls it for less."""

@@ -48,10 +48,20 @@ class VideosError(Exception):
         super().__init__(message)
         self.message = message
         self.video_id = video_id
+        self.server: str | None = None
 
     def __str__(self) -> str:
         facts = ", ".join(f"{name} {value}" for name, value in self._facts() if value is not None)
         return f"{self.message} ({facts})" if facts else self.message
+
+    def name_server(self, name: str) -> None:
+        """
+        Have the message name the server, where its address or its key may be what is wrong.
+
+        :param name: its connection and address.
+        """
+        self.server = name
+        self.message += f"; {name}"
 
     def _facts(self) -> list[tuple[str, object]]:
         return [("video", self.video_id)]

@@ -25,6 +25,7 @@ from airflow_provider_videos.api.errors import (
     OutcomeUnknown,
     TransportError,
     Unreadable,
+    VideosError,
 )
 from airflow_provider_videos.api.models import Phase
 from airflow_provider_videos.api.retry import Backoff, Call, Event, Outcome, Verdict, judge
@@ -40,6 +41,7 @@ T = TypeVar("T")
 
 _MOST_REDIRECTS = 5
 _ABOUT_THE_KEY = {401, 403}
+_ABOUT_THE_CONNECTION = {*range(300, 400), 401, 403, 404, 410}
 _NOTHING_WAS_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -225,7 +227,20 @@ def _outcome(reply: Reply) -> Outcome:
     return Outcome(Event.NOT_SENT if isinstance(reply, _NOTHING_WAS_SENT) else Event.LOST)
 
 
-def _error(operation: Operation[Any], endpoint: Endpoint, reply: Reply, verdict: Verdict) -> Exception:
+def _error(operation: Operation[Any], endpoint: Endpoint, reply: Reply, verdict: Verdict) -> VideosError:
+    error = _unnamed_error(operation, endpoint, reply, verdict)
+    if _may_be_misaddressed(error) and _is_from_home(endpoint, reply):
+        error.name_server(endpoint.name)
+    return error
+
+
+def _may_be_misaddressed(error: VideosError) -> bool:
+    return isinstance(error, TransportError) or getattr(error, "status_code", None) in _ABOUT_THE_CONNECTION
+
+
+def _unnamed_error(
+    operation: Operation[Any], endpoint: Endpoint, reply: Reply, verdict: Verdict
+) -> VideosError:
     if isinstance(reply, httpx.Response):
         error = responses.error_of(
             reply,

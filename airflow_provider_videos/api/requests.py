@@ -127,8 +127,7 @@ class Endpoint:
     @property
     def name(self) -> str:
         """The server's connection and address, for messages."""
-        scheme, host, port = _origin(self.base_url)
-        address = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+        address = "://".join(_origin(self.base_url))
         return f"connection {self.conn_id!r}, {address}" if self.conn_id else address
 
     def __post_init__(self) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
+import os
 import re
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import fields, replace
 from functools import cached_property
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 from urllib.parse import urlsplit, urlunsplit
@@ -21,13 +25,15 @@ from airflow_provider_videos.api.capabilities import examine
 from airflow_provider_videos.api.client import AsyncVideosClient, VideosClient, prepare
 from airflow_provider_videos.api.errors import (
     InvalidRequest,
+    NotConnected,
     NotFound,
     TransportError,
     Unreadable,
     VideosError,
 )
-from airflow_provider_videos.api.requests import Endpoint, RequestFormat, SecondsType, Timeouts
+from airflow_provider_videos.api.requests import Endpoint, RequestFormat, SecondsType, Timeouts, as_text
 from airflow_provider_videos.api.retry import Backoff
+from airflow_provider_videos.hooks.lookup import lookup_failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +48,12 @@ if TYPE_CHECKING:
 
 Choice = TypeVar("Choice", bound=str)
 
+_log = logging.getLogger(__name__)
+
 _PROTOCOLS = {"http", "https"}
+_MASK = "***"
+_NOTHING = "none"  # Airflow's form cannot store an empty text
+_READ_PAUSES = (1.0, 4.0)
 _YES_NO = {"true": True, "yes": True, "": True, "none": True, "false": False, "no": False}
 _LONGEST_TIMEOUT = 7 * 24 * 3600.0
 _TEST_PATIENCE = Backoff(attempts=1)
@@ -63,13 +74,14 @@ class VideosHook(BaseHook):
 
     def __init__(self, videos_conn_id: str = default_conn_name, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.videos_conn_id = videos_conn_id
+        self.videos_conn_id = as_text("videos_conn_id", videos_conn_id)
 
     def get_conn(self) -> VideosClient:
         """
         Return a client that blocks; close it, or use it in a ``with`` block.
 
         :raises InvalidRequest: if the connection is missing or lacks something; the message says what.
+        :raises NotConnected: if Airflow could not say what the connection is.
         """
         endpoint = self._endpoint
         with _naming(self.videos_conn_id):
@@ -91,14 +103,15 @@ class VideosHook(BaseHook):
         Return what the connection says of the server, read anew.
 
         :raises InvalidRequest: if the connection is missing or lacks something; the message says what.
+        :raises NotConnected: if Airflow could not say what the connection is.
         """
         from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
         from asgiref.sync import sync_to_async
 
         try:
             connection = await get_async_connection(self.videos_conn_id)
-        except AirflowNotFoundException:
-            raise self._missing() from None
+        except Exception as error:
+            raise await sync_to_async(self._read_error)(error) from error
         endpoint = endpoint_of(connection, await get_async_extra_dejson(connection))
         await sync_to_async(_mask)(endpoint)
         return endpoint
@@ -109,8 +122,8 @@ class VideosHook(BaseHook):
             with self._impatient() as client:
                 client.list_models()
                 findings = list(examine(client))
-        except NotFound:
-            return False, "The server answered 404: does the base URL end in /v1?"
+        except NotFound as error:
+            return False, f"The server answered 404: does the base URL end in /v1? Asked {error.server}"
         except TransportError as error:
             return False, f"{error}. Is the base URL right, and is the server up?"
         except Unreadable:
@@ -183,18 +196,39 @@ class VideosHook(BaseHook):
 
     @cached_property
     def _endpoint(self) -> Endpoint:
-        try:
-            connection = self.get_connection(self.videos_conn_id)
-        except AirflowNotFoundException:
-            raise self._missing() from None
+        connection = self._read_connection()
         endpoint = endpoint_of(connection, connection.extra_dejson)
         _mask(endpoint)
         return endpoint
 
-    def _missing(self) -> InvalidRequest:
-        return InvalidRequest(
-            f"there is no connection {self.videos_conn_id!r}: add one of type {self.conn_type!r} in the UI, "
-            f"or set AIRFLOW_CONN_{self.videos_conn_id.upper()}"
+    def _read_connection(self) -> Connection:
+        for pause in (*_READ_PAUSES, None):
+            try:
+                return self.get_connection(self.videos_conn_id)
+            except Exception as error:
+                problem = self._read_error(error)
+                if pause is None or not isinstance(problem, NotConnected):
+                    raise problem from error
+            time.sleep(pause)
+        raise AssertionError("unreachable: the last pause is None")
+
+    def _read_error(self, error: Exception) -> VideosError:
+        """Tell a connection that is missing from an Airflow that cannot say."""
+        variable = f"AIRFLOW_CONN_{self.videos_conn_id.upper()}"
+        if not isinstance(error, AirflowNotFoundException):
+            failure: str | None = type(error).__name__
+        elif variable in os.environ:
+            return InvalidRequest(f"{variable} is neither a connection's JSON nor its URI")
+        else:
+            failure = lookup_failure(self.videos_conn_id)
+        if failure is None:
+            return InvalidRequest(
+                f"there is no connection {self.videos_conn_id!r}: add one of type {self.conn_type!r} in the "
+                f"UI, or set {variable}"
+            )
+        return NotConnected(
+            f"connection {self.videos_conn_id!r} could not be read, which says nothing of whether there is "
+            f"one ({failure}); a retry reads it again"
         )
 
 
@@ -207,20 +241,23 @@ def endpoint_of(connection: Connection, extra: dict[str, Any]) -> Endpoint:
     :raises InvalidRequest: if it lacks something or holds something unfit; the message names both.
     """
     with _naming(connection.conn_id):
+        extra = _without_masks(connection.conn_id, extra)
+        auth_header = _auth_header(extra)
         return Endpoint(
             base_url=_base_url(connection),
-            api_key=_key(connection, extra),
+            api_key=_key(connection) if auth_header else None,
             model=extra.get("model") or None,
             request_format=_choice(extra, "request_format", get_args(RequestFormat)),
             seconds_type=_choice(extra, "seconds_type", get_args(SecondsType)),
-            auth_header=_text(extra, "auth_header", default="Authorization"),
-            auth_scheme=_text(extra, "auth_scheme", default="Bearer"),
+            auth_header=auth_header,
+            auth_scheme=_text(extra.get("auth_scheme"), default="Bearer"),
             headers=_texts(extra, "headers"),
             query=_texts(extra, "query"),
             timeout=_timeouts(extra),
             verify=_verify(extra),
             requests_per_minute=_pace(extra),
             result_hosts=_hosts(extra),
+            conn_id=connection.conn_id,
         )
 
 
@@ -238,6 +275,33 @@ def _naming(conn_id: str) -> Iterator[None]:
         raise InvalidRequest(f"connection {conn_id!r}: {error.message}") from None
 
 
+def _without_masks(conn_id: str, extra: dict[str, Any]) -> dict[str, Any]:
+    """Leave out values that Airflow's form has replaced with its mask."""
+    masked: list[str] = []
+    kept = {name: _unmasked(value, name, masked) for name, value in extra.items()}
+    if masked:
+        _log.warning(
+            "connection %r: %s: Airflow has stored its mask %s instead of a value, which is read as if the "
+            "field were empty; enter it again",
+            conn_id,
+            ", ".join(masked),
+            _MASK,
+        )
+    return kept
+
+
+def _unmasked(value: Any, name: str, masked: list[str]) -> Any:
+    if isinstance(value, str) and _MASK in value:
+        inner = _try_json(value)
+        if not isinstance(inner, dict):
+            masked.append(name)
+            return None
+        value = inner
+    if isinstance(value, dict):
+        return {key: _unmasked(item, f"{name}.{key}", masked) for key, item in value.items()}
+    return value
+
+
 def _base_url(connection: Connection) -> str:
     """Compose the address out of the pieces that Airflow's URI form takes it apart into."""
     if not connection.host:
@@ -247,28 +311,45 @@ def _base_url(connection: Connection) -> str:
     protocol = schema if schema in _PROTOCOLS else "http"
     path = "" if schema in _PROTOCOLS or not schema else f"/{schema.strip('/')}"
     try:
-        parts = urlsplit(host if "://" in host else f"{protocol}://{host}")
+        parts = urlsplit(_with_brackets(host if "://" in host else f"{protocol}://{host}"))
         port = f":{connection.port}" if connection.port and not parts.port else ""
     except ValueError as error:
         raise InvalidRequest(f"the base URL is not an address: {error}") from None
     return urlunsplit(parts._replace(netloc=parts.netloc + port, path=parts.path.rstrip("/") + path))
 
 
-def _key(connection: Connection, extra: dict[str, Any]) -> str | None:
+def _with_brackets(url: str) -> str:
+    """Put the brackets back around an IPv6 address, which Airflow takes off."""
+    protocol, _, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    address, _, port = authority.removeprefix("[").partition("]")
+    try:
+        # In a URL the zone follows %25, but a name is resolved with the zone as it is.
+        return f"{protocol}://[{IPv6Address(address.replace('%25', '%'))}]{port}{slash}{path}"
+    except ValueError:
+        return url
+
+
+def _auth_header(extra: dict[str, Any]) -> str:
+    # Airflow masks fields named auth_header, so its form can only hold the other name.
+    return _text(extra.get("key_header") or extra.get("auth_header"), default="Authorization")
+
+
+def _key(connection: Connection) -> str:
     key = (connection.password or "").strip()
-    if not _text(extra, "auth_header", default="Authorization"):
-        return None
     if not key:
         raise InvalidRequest(
             "it has no key; put it into the password field, "
-            'or set "auth_header" to "" in its extra if the server wants none'
+            'or set "key_header" to "none" in its extra if the server wants none'
         )
+    if key == _MASK:
+        raise InvalidRequest(f"its password is Airflow's mask {_MASK}, not a key; enter the key again")
     return key
 
 
-def _text(extra: dict[str, Any], name: str, *, default: str) -> str:
-    value = extra.get(name)
-    return default if value is None else str(value).strip()
+def _text(value: object, *, default: str) -> str:
+    text = default if value is None else str(value).strip()
+    return "" if text.lower() == _NOTHING else text
 
 
 def _choice(extra: dict[str, Any], name: str, choices: tuple[Choice, ...]) -> Choice:
@@ -281,13 +362,17 @@ def _choice(extra: dict[str, Any], name: str, choices: tuple[Choice, ...]) -> Ch
 def _mapping(extra: dict[str, Any], name: str) -> dict[str, Any]:
     # The URI form and the web form carry an object as JSON text.
     value = extra.get(name) or {}
-    try:
-        value = json.loads(value) if isinstance(value, str) else value
-    except ValueError:
-        value = None
+    value = _try_json(value) if isinstance(value, str) else value
     if not isinstance(value, dict):
         raise InvalidRequest(f'{name} must be a JSON object, such as {{"name": "value"}}')
     return value
+
+
+def _try_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _texts(extra: dict[str, Any], name: str) -> dict[str, str]:

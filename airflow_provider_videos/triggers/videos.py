@@ -20,6 +20,7 @@ from airflow_provider_videos.api.errors import (
     VideosError,
     VideoUnavailable,
 )
+from airflow_provider_videos.api.requests import as_text
 from airflow_provider_videos.hooks.videos import VideosHook
 from airflow_provider_videos.polling.poller import poller_of
 from airflow_provider_videos.polling.watch import (
@@ -167,6 +168,7 @@ class VideoTrigger(BaseTrigger):
 
     async def _is_there(self) -> bool:
         """Wait for the video; False if the deadline came first."""
+        self.video_id = as_text("video_id", self.video_id)
         try:
             async with (
                 asyncio.timeout(self._ends_at - time.time()) as time_left,
@@ -276,5 +278,6 @@ def _measure(heard: Heard, conn_id: str) -> None:
 def _without_words(error: VideosError) -> str:
     """Name an error without what the server said, which may hold anything."""
     if isinstance(error, AnswerError):
-        return f"{type(error).__name__}, HTTP {error.status_code}"
+        where = f"; {error.server}" if error.server else ""
+        return f"{type(error).__name__}, HTTP {error.status_code}{where}"
     return str(error)

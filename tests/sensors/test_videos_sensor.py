@@ -21,6 +21,7 @@ from airflow.sdk.exceptions import (
     TaskDeferralError,
     TaskDeferred,
 )
+from airflow.sdk.execution_time import task_runner
 
 from airflow_provider_videos.api.client import VideosClient
 from airflow_provider_videos.api.errors import TransportError, Unauthorized
@@ -30,6 +31,7 @@ from airflow_provider_videos.operators.videos import VideoCreateOperator
 from airflow_provider_videos.polling import watch
 from airflow_provider_videos.sensors.videos import VideoSensor
 from airflow_provider_videos.triggers.videos import VideoTrigger
+from tests.supervisor import STUMBLES, Supervisor
 
 MODES = {
     "poke": {"mode": "poke", "deferrable": False},
@@ -460,3 +462,17 @@ class TestInTheTriggerer:
             manager.pm.unregister(listener)
         assert not sensor.end_from_trigger
         assert sensor.start_from_trigger
+
+
+@pytest.mark.parametrize(
+    ("mode", "outcome"), [({"deferrable": True}, TaskDeferred), ({"timeout": 0.1}, AirflowSensorTimeout)]
+)
+def test_a_wait_that_begins_while_airflow_stumbles_is_not_a_missing_connection(monkeypatch, mode, outcome):
+    monkeypatch.setattr("airflow_provider_videos.hooks.videos._READ_PAUSES", ())
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", Supervisor(STUMBLES), raising=False)
+    with DAG("waiting", schedule=None):
+        sensor = VideoSensor(
+            task_id="wait", video_id="v", videos_conn_id="stored", poke_interval=0.05, **mode
+        )
+    with pytest.raises(outcome):
+        sensor.execute({"ti": None})

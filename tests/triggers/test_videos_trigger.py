@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from airflow._shared.observability.metrics.base_stats_logger import NoStatsLogger
 from airflow.observability import stats
+from airflow.sdk.execution_time import task_runner
 from airflow.serialization.serialized_objects import BaseSerialization
 from airflow.triggers.base import TaskSuccessEvent
 
@@ -15,6 +16,7 @@ from airflow_provider_videos.api.client import VideosClient
 from airflow_provider_videos.emulator import Answer, Failed, Fault, Stuck
 from airflow_provider_videos.polling import watch
 from airflow_provider_videos.triggers.videos import VideoTrigger
+from tests.supervisor import STUMBLES, Supervisor, stored
 
 pytestmark = pytest.mark.usefixtures("connection")
 
@@ -181,6 +183,16 @@ async def test_a_connection_that_is_missing_is_handed_over(monkeypatch, video_id
     event = await fire(trigger(video_id))
     assert event["status"] == "error"
     assert "videos_default" in event["error"]
+
+
+async def test_a_wait_that_begins_while_airflow_stumbles_goes_on(monkeypatch, video_id, videos_emulator):
+    monkeypatch.delenv("AIRFLOW_CONN_VIDEOS_DEFAULT")
+    there = stored(host=videos_emulator.base_url, password=videos_emulator.api_key)
+    supervisor = Supervisor(STUMBLES, STUMBLES, STUMBLES, STUMBLES, there)
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", supervisor, raising=False)
+    videos_emulator.clock.advance(60)
+    assert await fire(trigger(video_id)) == {"video_id": video_id, "status": "ended", "error": None}
+    assert supervisor.asked == 5
 
 
 async def test_what_is_stored_rebuilds_it_and_holds_nothing_secret(video_id, videos_emulator):

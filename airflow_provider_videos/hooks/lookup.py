@@ -1,0 +1,56 @@
+"""Why Airflow did not find a connection: it says "not found" also where one of its sources failed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def lookup_failure(conn_id: str) -> str | None:
+    """
+    Return what kept Airflow from finding a connection; None if every source says that there is none.
+
+    Airflow's own lookup passes over a source that fails. Each is asked once more, so not on an event loop.
+
+    :param conn_id: the connection's id.
+    """
+    from airflow.sdk.execution_time.supervisor import ensure_secrets_backend_loaded
+
+    for backend in ensure_secrets_backend_loaded():
+        source = type(backend).__name__
+        try:
+            found = _lookup(backend)(conn_id)
+        except Exception as error:  # noqa: BLE001 - whatever a source of connections may raise
+            return f"{source}: {_kind(error)}"
+        if found:
+            return f"{source} has it now, and did not answer before"
+    return None
+
+
+def _lookup(backend: Any) -> Callable[[str], Any]:
+    # This one says None whatever happens; what it asks does not.
+    if type(backend).__name__ == "ExecutionAPISecretsBackend":
+        return _ask_supervisor
+    lookup: Callable[[str], Any] = backend.get_connection
+    return lookup
+
+
+def _ask_supervisor(conn_id: str) -> Any:
+    from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+    from airflow.sdk.execution_time import task_runner
+    from airflow.sdk.execution_time.comms import ErrorResponse, GetConnection
+
+    answer = task_runner.SUPERVISOR_COMMS.send(GetConnection(conn_id=conn_id))
+    if not isinstance(answer, ErrorResponse):
+        return answer
+    if answer.error is not ErrorType.CONNECTION_NOT_FOUND:
+        raise AirflowRuntimeError(answer)
+    return None
+
+
+def _kind(error: Exception) -> str:
+    """Name an error without its words, which may quote a connection."""
+    reported = getattr(getattr(error, "error", None), "error", None)
+    return str(getattr(reported, "value", None) or type(error).__name__)

@@ -23,7 +23,7 @@ export AIRFLOW__CORE__LOAD_EXAMPLES := False
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint types unit readers contract-matrix fuzz fuzz-delivery system chaos distributed test-servers \
+.PHONY: help venv demo test lint types unit readers contract-matrix fuzz fuzz-delivery system chaos leaks distributed test-servers \
   test-gateway test-matrix bench bench-delivery bench-waiting clean
 
 help: ## Show this list
@@ -62,6 +62,9 @@ system: $(STAMP) ## Test with a real scheduler, triggerer, DAG processor and API
 
 chaos: $(STAMP) ## Kill, cut off and clear a real Airflow FAULTS times, as SEED draws it, and count what was bought
 	$(PY) -m tests.chaos --seed $(SEED) --faults $(FAULTS)
+
+leaks: $(STAMP) ## Repeat what was sent at every door of a real Airflow, and search all that it keeps for it
+	$(PY) -m tests.leaks
 
 fuzz-delivery: $(STAMP) ## Deliver 2,000 files through random trouble (FUZZ_RUNS=n for another number)
 	FUZZ_RUNS=$${FUZZ_RUNS:-2000} $(PY) -m pytest -rP tests/delivery/test_fuzz_delivery.py

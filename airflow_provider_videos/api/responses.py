@@ -541,8 +541,8 @@ def _changes(video: Video, redactor: Redactor, sent: Mapping[str, Any]) -> Itera
         word = getattr(video, name)
         if word and word != sent.get(name):
             fit = redactor.redact(word, longest=longest)
-            if video.prompt and may_repeat(video.prompt, fit):
-                fit = redactor.also(video.prompt).redact(fit, longest=longest)
+            if video.prompt and may_repeat(video.prompt, word):
+                fit = redactor.also(video.prompt).redact(word, longest=longest)
             if fit != word:
                 yield name, fit
     if video.error:

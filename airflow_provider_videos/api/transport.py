@@ -9,6 +9,7 @@ headers, or any number of interim answers, in one go.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import time
 from collections.abc import Callable
@@ -51,6 +52,17 @@ _OF_HTTPCORE = (
     httpcore.UnsupportedProtocol,
 )
 FAILURES = (*_OF_HTTPCORE, *_NO_ADDRESS)
+
+
+def _without_values(record: logging.LogRecord) -> bool:
+    """Cut what httpcore logs at DEBUG: an answer's headers, which may hold signed addresses and echoes."""
+    if isinstance(record.msg, str):
+        record.msg = re.split(r" (?:return_value|exception)=", record.msg, maxsplit=1)[0]
+    return True
+
+
+for _name in ("connection", "http11", "http2", "proxy", "socks"):
+    logging.getLogger(f"httpcore.{_name}").addFilter(_without_values)
 
 
 class Deadline(float):

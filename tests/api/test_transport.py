@@ -202,3 +202,11 @@ def test_certificates_that_are_not_there_matter_to_https_alone(connect, monkeypa
 def test_an_unreachable_server_is_named(connect):
     with pytest.raises(errors.NotConnected, match=r"no answer from the server 127\.0\.0\.1:9: ConnectError"):
         connect(Endpoint("http://127.0.0.1:9/v1"), Backoff(attempts=1)).retrieve("v")
+
+
+def test_an_answer_s_headers_are_not_logged_at_debug(connect, endpoint, caplog):
+    with caplog.at_level("DEBUG"):
+        connect(endpoint).list_models()
+    lines = [record.getMessage() for record in caplog.records if record.name.startswith("httpcore")]
+    assert "receive_response_headers.complete" in lines
+    assert not [line for line in lines if "x-request-id" in line or "return_value" in line]

@@ -10,15 +10,21 @@ from airflow_provider_videos.api import errors
 from airflow_provider_videos.api.models import Phase
 from airflow_provider_videos.api.redaction import Redactor
 from airflow_provider_videos.api.responses import (
+    MAX_ANSWER_BYTES,
+    MAX_PAGE_BYTES,
+    encoding_of,
     error_of,
     find_failed_video,
     outcome_of,
     problem_of,
     quoted,
     read_character,
+    read_content_type,
     read_digest,
     read_etag,
+    read_file,
     read_length,
+    read_location,
     read_model_names,
     read_page,
     read_range,
@@ -652,3 +658,94 @@ def test_what_is_unreadable_is_reworded_without_secrets():
     assert error.code is None
     assert "2 bytes of text/***" in str(error)
     assert (error.status_code, error.request_id) == (200, "***")
+
+
+def limited(body: bytes, limit: int = MAX_ANSWER_BYTES, **extensions) -> httpx.Response:
+    return httpx.Response(200, content=body, extensions={"limit": limit, **extensions})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"id": "v", "x": [' + b"[]," * 8200 + b"1]}",
+        b'{"id": "v", "x": ' + b"9" * 1001 + b"}",
+        b'{"id": "v", "x": ' + b"[" * 65 + b"]" * 65 + b"}",
+        b'{"id": "v", "x": ' + b'{"a":' * 65 + b"1" + b"}" * 65 + b"}",
+    ],
+    ids=["many values", "a long number", "deep lists", "deep objects"],
+)
+def test_json_that_costs_more_than_a_status_is_none(body):
+    assert len(body) < MAX_ANSWER_BYTES
+    with pytest.raises(errors.Unreadable, match="not with JSON"):
+        read_video(limited(body))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"id": "v", "x": [' + b"[]," * 4000 + b"1]}",
+        b'{"id": "v", "x": ' + b"9" * 1000 + b"}",
+        b'{"id": "v", "x": ' + b"[" * 62 + b"]" * 62 + b"}",
+        b'{"id": "v"}'.ljust(MAX_ANSWER_BYTES),
+    ],
+    ids=["values", "a number", "lists", "bytes"],
+)
+def test_json_within_the_limits_is_read(body):
+    assert read_video(limited(body)).id == "v"
+
+
+def test_what_is_longer_than_its_limit_says_how_long_it_may_be():
+    with pytest.raises(errors.Unreadable, match=f"at most {MAX_ANSWER_BYTES} bytes"):
+        read_video(limited(b'{"id": "v"}'.ljust(MAX_ANSWER_BYTES + 1)))
+    assert outcome_of(limited(b'{"error": "busy"}'.ljust(MAX_ANSWER_BYTES + 1))).words.strip() == ""
+
+
+@pytest.mark.parametrize(("count", "is_read"), [(10_000, True), (10_001, False)])
+def test_a_page_holds_so_many_videos(count, is_read):
+    page = limited(json.dumps([{"id": "v"}] * count).encode(), MAX_PAGE_BYTES)
+    if is_read:
+        assert len(read_page(page).data) == count
+        return
+    with pytest.raises(errors.Unreadable, match="a page of at most 10000 videos"):
+        read_page(page)
+
+
+def test_what_is_encoded_is_refused_by_name():
+    for read in (read_video, read_file):
+        with pytest.raises(errors.Unreadable, match="a body encoded as br, which is never decoded") as raised:
+            read(limited(b"", encoding="br"))
+        assert raised.value.status_code == 200
+    assert read_file(plain := limited(b"")) is plain
+    assert encoding_of({"content-encoding": "Identity, "}) is None
+    assert encoding_of({"content-encoding": "identity, gzip"}) == "identity, gzip"
+    assert encoding_of({}) is None
+
+
+@pytest.mark.parametrize("body", [{"error": "no such key"}, {"code": 401, "message": "no such key"}])
+def test_an_error_is_no_list_of_models(body):
+    with pytest.raises(errors.Unreadable, match="a list of models"):
+        read_model_names(answer(200, body))
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        *(("video/mp4", "video/mp4"), ("caf\u00e9", None), ("", None), ("a\tb", None)),
+        *(("v" * 255, "v" * 255), ("v" * 256, None)),
+    ],
+)
+def test_a_content_type_that_no_header_can_carry_is_none(given, read):
+    assert read_content_type({"content-type": given}) == read
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        (b"http://h/a?b=%20#c", "http://h/a?b=%20#c"),
+        ("http://h/caf\u00e9".encode(), "http://h/caf%C3%A9"),
+        (b"http://h/caf\xe9", "http://h/caf%E9"),
+        (b"/a b", "/a%20b"),
+    ],
+)
+def test_bytes_of_an_address_are_escaped_as_what_they_are(given, read):
+    assert read_location(httpx.Headers([(b"location", given)])) == read

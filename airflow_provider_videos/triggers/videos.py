@@ -278,6 +278,5 @@ def _measure(heard: Heard, conn_id: str) -> None:
 def _without_words(error: VideosError) -> str:
     """Name an error without what the server said, which may hold anything."""
     if isinstance(error, AnswerError):
-        where = f"; {error.server}" if error.server else ""
-        return f"{type(error).__name__}, HTTP {error.status_code}{where}"
+        return f"{type(error).__name__}, HTTP {error.status_code}"
     return str(error)

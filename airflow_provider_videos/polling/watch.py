@@ -44,6 +44,14 @@ LOST_AFTER_ANSWERS = 30
 LOST_AFTER_SECONDS = 120.0
 LONGEST_INTERVAL_WHILE_MISSING = 10.0  # so that a server that has lost it is found out within five minutes
 
+# What a triggerer was told, a task is not told at once where its question meets another replica. With answers
+# that take up to a second, at least 24 looks fit in; all miss with a chance of 6e-8 for two replicas, 6e-5
+# for three.
+LOOKS = 30
+LOOKS_SECONDS = 30.0  # within which the last one begins
+_ANOTHER_REPLICA_SECONDS = 0.25
+_TROUBLE_SECONDS = 2.0  # on top of what a call waits by itself
+
 # A server that restarts, loads its model or is deployed anew is back within minutes, and fails on all videos
 # alike until then. What it fails on alone for a quarter of an hour, it fails on for ever.
 UNAVAILABLE_AFTER_SECONDS = 900.0
@@ -233,6 +241,48 @@ def unavailable(error: VideosError, video_id: str) -> VideoUnavailable:
     return VideoUnavailable(
         f"the server serves others and has failed on this video for {minutes:.0f} minutes. The last error: "
         f"{error}. Ask who runs the server, then clear this task to go on waiting; {_AGAIN}",
+        video_id=video_id,
+    )
+
+
+def needs_another_look(answer: Video | VideosError | None, status: str) -> bool:
+    """
+    Say whether an answer leaves open what has become of a video that a triggerer no longer asks for.
+
+    :param answer: what the server said when the task that resumed asked it.
+    :param status: why the triggerer stopped.
+    """
+    if status == "timeout":
+        return isinstance(answer, NotFound)  # the time is up: what a call has waited out is enough
+    if isinstance(answer, _FAULTS):
+        return status != "unavailable"
+    if isinstance(answer, VideosError):
+        return True
+    return status == "ended" and answer is not None and not answer.has_ended
+
+
+def pause_before_look(answer: Video | VideosError | None, retry_after: float) -> float:
+    """
+    Return how many seconds a task that resumed waits before it looks again.
+
+    :param answer: what the server said last.
+    :param retry_after: what it asked to wait.
+    """
+    pause = _ANOTHER_REPLICA_SECONDS if isinstance(answer, NotFound) else _TROUBLE_SECONDS
+    return max(retry_after, pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
+
+
+def untold(answer: Video | VideosError | None, video_id: str) -> TransportError:
+    """
+    Return the error for a video that has ended, as a triggerer was told, and a task was not.
+
+    :param answer: what the server said last.
+    :param video_id: the video.
+    """
+    last = f"The last error: {answer}" if isinstance(answer, VideosError) else "It is still under way there"
+    return TransportError(
+        "the triggerer was told that the video has ended, and this task was not, however often it looked: "
+        f"behind one address, servers differ or fail. {last}. A retry looks again; {_AGAIN}",
         video_id=video_id,
     )
 

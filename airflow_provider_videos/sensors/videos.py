@@ -23,8 +23,10 @@ from airflow.sdk.exceptions import (
 from airflow_provider_videos.api.errors import (
     AnswerError,
     NotFound,
+    ServerFault,
     TransportError,
     Unauthorized,
+    Unreadable,
     VideoFailed,
     VideoLost,
     VideosError,
@@ -128,7 +130,7 @@ class VideoSensor(BaseSensorOperator):
         with self._outcomes():
             self._read_id()
             if not self.deferrable:
-                return super().execute(context)
+                return self._poke_until_late(context)
             watch = self._new_watch()
             video = self._look(context, watch)
             return self._defer(watch) if video is None else self._push(context, video)
@@ -140,22 +142,15 @@ class VideoSensor(BaseSensorOperator):
         :param context: Airflow's context.
         :param event: what the trigger fired.
         """
-        from airflow_provider_videos.polling.watch import unavailable
-
-        if event["status"] == "lost":
+        status = event["status"]
+        if status == "lost":
             raise AirflowFailException(event["error"])
-        video = self._look(context, self._new_watch(), quiet=True)
+        video = self._look_again(context, status)
         if video is not None:
             return self._push(context, video)
-        if event["status"] == "unavailable" and isinstance(self._answer, VideosError):
-            raise AirflowFailException(str(unavailable(self._answer, self.video_id)))
-        if event["status"] == "timeout":
+        if status == "timeout":
             raise AirflowTaskTimeout(self._too_late()) if self._tries_end_first else AirflowSensorTimeout
-        reason = event["error"] or event["status"]
-        raise TransportError(
-            f"the triggerer stopped asking before the video was completed: {reason}",
-            video_id=self.video_id,
-        )
+        raise self._without_video(status, event["error"] or status)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume with the same outcomes as the other modes, also where Airflow's own clock ended the wait."""
@@ -180,6 +175,29 @@ class VideoSensor(BaseSensorOperator):
             return PokeReturnValue(is_done=True, xcom_value=self._push(context, video))
         self._keep(context, watch)
         return PokeReturnValue(is_done=False)
+
+    def _without_video(self, status: str, reason: str) -> Exception:
+        from airflow_provider_videos.polling.watch import unavailable, untold
+
+        if status == "ended":
+            return untold(self._answer, self.video_id)
+        if status == "unavailable" and isinstance(self._answer, ServerFault | Unreadable):
+            return AirflowFailException(str(unavailable(self._answer, self.video_id)))
+        return TransportError(
+            f"the triggerer stopped asking before the video was completed: {reason}", video_id=self.video_id
+        )
+
+    def _poke_until_late(self, context: Context) -> Any:
+        """Wait as Airflow's sensors do, and do not let another replica's answer be the last one."""
+        try:
+            return super().execute(context)
+        except (AirflowSensorTimeout, AirflowSkipException) as end:
+            if end.__cause__ or not isinstance(self._answer, NotFound):
+                raise
+            video = self._look_again(context, "timeout")
+            if video is None:
+                raise
+            return self._push(context, video)
 
     def _read_id(self) -> None:
         """Hold the id to be a string: native rendering makes a Python value of what looks like one."""
@@ -318,9 +336,26 @@ class VideoSensor(BaseSensorOperator):
         )
         return True
 
-    def _look(self, context: Context, watch: Watch, *, quiet: bool = False) -> Video | None:
+    def _look_again(self, context: Context, status: str) -> Video | None:
+        """Ask, each time on a fresh connection, until the answer is not another replica's or an accident."""
+        from airflow_provider_videos.polling import watch
+
+        until = time.monotonic() + watch.LOOKS_SECONDS
+        for _ in range(watch.LOOKS):
+            video = self._look(context, self._new_watch(), quiet=True, fresh=True)
+            if video is not None or not watch.needs_another_look(self._answer, status):
+                return video
+            pause = watch.pause_before_look(self._answer, self._pause)
+            if time.monotonic() + pause > until:
+                break
+            time.sleep(pause)
+        return None
+
+    def _look(
+        self, context: Context, watch: Watch, *, quiet: bool = False, fresh: bool = False
+    ) -> Video | None:
         """Ask the server once; return the video if it is there."""
-        answer = self._answer = self._ask(fresh=watch.is_missing)
+        answer = self._answer = self._ask(fresh=fresh or watch.is_missing)
         serves_others = self._does_it_serve_others() if watch.is_faulty else None
         try:
             done = watch.take(answer, time.time(), serves_others=serves_others)

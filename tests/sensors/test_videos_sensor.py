@@ -193,7 +193,8 @@ class TestABadEndIsTheSameInEveryMode:
         assert "out to lunch" in reason
         assert "Find out from the server's own log why it fails" in reason
 
-    def test_late_and_unknown(self, wait, videos_emulator, soft_fail, state):
+    def test_late_and_unknown(self, wait, videos_emulator, monkeypatch, soft_fail, state):
+        monkeypatch.setattr(watch, "LOOKS", 3)
         ran = wait("video_nope", timeout=0.3, soft_fail=soft_fail)
         assert ran.state == state
         assert "the server does not know it" in wait.ends[0][1]

@@ -590,8 +590,8 @@ def delete(video_id: str) -> Operation[VideoDeleted]:
         # What servers say of a delete differs too much to be read; any success is one.
         read=lambda _: VideoDeleted(id=video_id, deleted=True),
         when_gone=VideoDeleted(id=video_id, deleted=False),
-        # A 404 is also the answer of a server that has no such operation.
-        job=retrieve(video_id),
+        # A 404 is also what a server says that has no such operation, or a replica that has no such video.
+        job=retrieve(video_id, fresh=True),
     )
 
 

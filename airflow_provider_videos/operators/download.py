@@ -74,7 +74,7 @@ def filesystem(uri: str) -> tuple[AbstractFileSystem, str]:
         path = str(opened._strip_protocol(f"{scheme}://{bucket}/{key}"))
     except (ValueError, ImportError) as error:
         raise InvalidRequest(f"destination {uri} cannot be reached: {error}") from error
-    if not path.endswith(key.strip("/")):
+    if not path.strip("/").endswith(key.strip("/")):
         raise InvalidRequest(
             f"destination {uri}: this file system would write to {path}; choose a plainer name"
         )

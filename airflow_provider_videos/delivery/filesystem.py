@@ -108,7 +108,7 @@ class FilesystemFile:
             self._done = True
 
     def _check_nothing_stands(self) -> None:
-        # Only a store's own file can be committed exclusively; here is the last moment at which it can be seen.
+        # Where the commit is not exclusive, this is the last moment at which it can be seen.
         if self.standing():
             raise Taken(f"{self._uri} exists already")
         if not self._is_exclusive:

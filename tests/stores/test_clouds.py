@@ -1,4 +1,4 @@
-"""What only clouds' own file systems have: metadata, exclusive commits, buckets, uploads that nobody ended."""
+"""Metadata, exclusive commits, buckets and uploads that nobody ended, as only clouds have them."""
 
 from __future__ import annotations
 

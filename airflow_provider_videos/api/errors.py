@@ -80,7 +80,17 @@ class NotConnected(TransportError):
 
 
 class OutcomeUnknown(VideosError):
-    """A purchase was sent and its answer lost: the server may have accepted it."""
+    """
+    A purchase was sent and its answer lost: the server may have accepted it.
+
+    :param message: how it was lost.
+    :param video_id: the video that the purchase starts from.
+    :param is_pending: whether the server, or one behind it, may still be at work on the request.
+    """
+
+    def __init__(self, message: str, *, video_id: str | None = None, is_pending: bool = False) -> None:
+        super().__init__(message, video_id=video_id)
+        self.is_pending = is_pending
 
 
 class InDoubt(OutcomeUnknown):

@@ -42,6 +42,7 @@ T = TypeVar("T")
 _MOST_REDIRECTS = 5
 _ABOUT_THE_KEY = {401, 403}
 _ABOUT_THE_CONNECTION = {*range(300, 400), 401, 403, 404, 410}
+_STILL_AT_WORK = {408, 504}  # what a gateway says that waits for nobody any longer
 _NOTHING_WAS_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -250,10 +251,11 @@ def _unnamed_error(
             server=f"the server {address_of(reply.request.url)}",
             at_home=endpoint.is_home_of(str(reply.request.url)),
         )
-        return _unknown(operation, str(error)) if verdict is Verdict.UNKNOWN else error
+        is_pending = reply.status_code in _STILL_AT_WORK
+        return _unknown(operation, str(error), is_pending=is_pending) if verdict is Verdict.UNKNOWN else error
     reason = _reason(operation, endpoint, reply)
     if verdict is Verdict.UNKNOWN:
-        return _unknown(operation, reason)
+        return _unknown(operation, reason, is_pending=isinstance(reply, httpx.TimeoutException))
     kind = NotConnected if isinstance(reply, _NOTHING_WAS_SENT) else TransportError
     server = address_of(reply.request.url if reply else httpx.URL(endpoint.base_url))
     return kind(
@@ -286,11 +288,12 @@ def _is_from_home(endpoint: Endpoint, reply: Reply) -> bool:
         return True
 
 
-def _unknown(operation: Operation[Any], reason: str) -> OutcomeUnknown:
+def _unknown(operation: Operation[Any], reason: str, *, is_pending: bool = False) -> OutcomeUnknown:
     return OutcomeUnknown(
         f"{operation.name}: the answer to a purchase is lost ({reason}), and it was not asked for again "
         "because that could buy a second one",
         video_id=operation.video_id,
+        is_pending=is_pending,
     )
 
 

@@ -270,6 +270,7 @@ def _absent(intent: Record, evidence: Evidence) -> Decision:
 def _missing_proofs(intent: Record, evidence: Evidence) -> Iterator[str]:
     """Say what a list lacks that shows, look after look, that nothing was bought."""
     listings = evidence.listings
+    yield from _missing_end(intent, evidence.now)
     if intent.anchor is None:
         yield f"no newest video was recorded before the request ({intent.no_anchor or 'nothing says why'})"
     if evidence.same_key is not True:
@@ -289,6 +290,12 @@ def _missing_proofs(intent: Record, evidence: Evidence) -> Iterator[str]:
         looks = "1 look" if len(listings) == 1 else f"{len(listings)} looks"
         needed = f"it takes {LOOKS_NEEDED} in {LATE_SECONDS:.0f} s"
         yield f"there were {looks} in {evidence.looked:.0f} s, and {needed}"
+
+
+def _missing_end(intent: Record, now: float) -> Iterator[str]:
+    # A worker's clock that is off by more than the request may take says nothing.
+    if not intent.is_over and 0 < intent.until - now <= intent.until - intent.at:
+        yield f"the request may still be on its way for {_span(intent.until - now)}"
 
 
 def _missing_of_the_anchor(anchor: str, intent: Record, listings: Sequence[Listing]) -> Iterator[str]:

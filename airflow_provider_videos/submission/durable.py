@@ -222,7 +222,9 @@ class Submission:
     def _write_intent(self, found: Record | None, intent: Record) -> None:
         """Record an intent of now, unless a newer try has recorded something since this one has looked."""
         at, wanted = time.time(), self.shop.wanted
-        new = replace(intent, at=at, until=at + self.shop.patience, attempt=secrets.token_hex(8))
+        new = replace(
+            intent, at=at, until=at + self.shop.patience, is_over=False, attempt=secrets.token_hex(8)
+        )
         self._written = time.monotonic()
         self.ledger.open(at, wanted)
         try:
@@ -235,7 +237,8 @@ class Submission:
         self.log.info("Buying a video at %s (request %s)", new.moment, new.fingerprint)
 
     def _lose(self, intent: Record, error: OutcomeUnknown) -> NoReturn:
-        ended = replace(intent, until=max(intent.until, time.time()))
+        until = max(intent.until, time.time())
+        ended = replace(intent, until=until, is_over=not error.is_pending)
         self._persist(lambda: self._replace(intent, ended), "when the answer was lost")
         self._persist(lambda: self.ledger.lose(intent.at, self.shop.wanted), "that the answer was lost")
         is_final = self.facts.on_unknown == "fail"

@@ -30,6 +30,7 @@ class Record:
     :param fingerprint: of the request and the server it goes to.
     :param at: when it was about to be sent, in unix seconds by the worker's clock.
     :param until: when it was given up at the latest.
+    :param is_over: whether its request is surely at an end; a killed worker's may still be on its way.
     :param max_tries: Airflow's bound of tries at that time; only a clear raises it.
     :param video_id: what was bought; None for an intent.
     :param video: what the server said of it, without its prompt.
@@ -46,6 +47,7 @@ class Record:
     fingerprint: str | None = None
     at: float = 0.0
     until: float = 0.0
+    is_over: bool = False
     max_tries: int | None = None
     video_id: str | None = None
     video: dict[str, Any] | None = None
@@ -138,6 +140,7 @@ _READERS: Mapping[str, Callable[[object], Any]] = {
     "fingerprint": _word,
     "at": _moment,
     "until": _moment,
+    "is_over": lambda value: value is True,
     "max_tries": _count,
     "video_id": _id,
     "video": _fields_of,

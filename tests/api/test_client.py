@@ -15,11 +15,12 @@ import pytest
 from PIL import Image
 
 from airflow_provider_videos.api import errors, requests
+from airflow_provider_videos.api.client import VideosClient
 from airflow_provider_videos.api.models import Phase
 from airflow_provider_videos.api.requests import Endpoint, Timeouts, Upload
 from airflow_provider_videos.api.responses import MAX_ANSWER_BYTES, MAX_PAGE_BYTES
 from airflow_provider_videos.api.retry import Backoff
-from airflow_provider_videos.emulator import AddHeaders, Answer, Cut, Drop, Emulator, Failed, Fault
+from airflow_provider_videos.emulator import AddHeaders, Answer, Cut, Drop, Emulator, Failed, Fault, Stall
 
 
 def image(kind: str = "PNG", size: tuple[int, int] = (1280, 720)) -> bytes:
@@ -233,6 +234,19 @@ class TestFaults:
             client.create("A boat at sea")
         assert videos_emulator.record.requests["create"] == 1
         assert len(videos_emulator.purchases) == bought
+
+    @pytest.mark.parametrize(
+        ("effect", "is_pending"),
+        [(Drop(), False), (Answer(status=500), False), (Answer(status=504), True), (Stall(), True)],
+    )
+    def test_a_purchase_whose_end_nobody_saw_may_be_pending(
+        self, endpoint, videos_emulator, effect, is_pending
+    ):
+        videos_emulator.inject(Fault(effect, operation="create"))
+        endpoint = replace(endpoint, timeout=Timeouts(read=0.2))
+        with VideosClient(endpoint) as client, pytest.raises(errors.OutcomeUnknown) as caught:
+            client.create("A boat at sea")
+        assert caught.value.is_pending is is_pending
 
     @pytest.mark.parametrize(
         "effect",

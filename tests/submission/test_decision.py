@@ -248,6 +248,21 @@ def test_what_is_nearly_ours_keeps_nobody_from_taking_what_is_ours():
     assert decide(INTENT, FACTS, evidence(nearly, OURS, OLDER)).video is OURS
 
 
+@pytest.mark.parametrize(
+    ("intent", "waited", "action"),
+    [
+        (INTENT, 60.0, DOUBT),  # a killed worker's request may be accepted late
+        (INTENT, 121.0, BUY),
+        (replace(INTENT, is_over=True), 60.0, BUY),  # its end was seen
+        (INTENT, -7 * 3600.0, BUY),  # a clock that is off delays nothing
+    ],
+)
+def test_nothing_is_bought_while_the_request_may_still_be_on_its_way(intent, waited, action):
+    decision = decide(intent, FACTS, evidence(OLDER, waited=waited))
+    assert decision.action is action
+    assert ("still be on its way" in decision.reason) is (action is DOUBT)
+
+
 GONE = replace(INTENT, seen=("ours",))
 # What an absence lacks, each of the proofs in turn: intent, evidence, and what the message says.
 MISSING = [

@@ -391,6 +391,20 @@ def refused(store, shop):
     return shop
 
 
+@pytest.mark.parametrize("end", [OutcomeUnknown("timed out", is_pending=True), KeyboardInterrupt()], ids=repr)
+def test_a_request_whose_end_nobody_saw_is_waited_for(store, shop, clock, end):
+    shop.videos = [shop.make("older", time.time() - 3600, "A kite")]
+    shop.patience, shop.fails_with = 120.0, end
+    with pytest.raises(type(end) if isinstance(end, KeyboardInterrupt) else InDoubt):
+        submit(store, FACTS, shop, log)
+    shop.fails_with = None
+    with pytest.raises(InDoubt, match="may still be on its way"):
+        submit(store, FACTS, shop, log)
+    assert shop.sold == 0
+    clock.sleep(120)
+    assert submit(store, FACTS, shop, log).id == "v1"
+
+
 def test_the_newest_listed_video_and_a_hash_of_the_key_are_recorded_with_the_intent(store, refused):
     intent = Record.read(store[KEY])
     assert (intent.anchor, intent.before) == ("older", (digest_of("older"),))

@@ -80,7 +80,9 @@ class FilesystemFile:
                 self._leave({"uri": self._uri, "temporary": self._temporary})
             else:
                 self._discard()
-                self._file = self._opened(self._path, exclusive=not self._description.replace)
+                is_store = isinstance(self._file, AbstractBufferedFile)
+                exclusive = is_store and not self._description.replace
+                self._file = self._opened(self._path, exclusive=exclusive)
         return self
 
     def write(self, chunk: bytes) -> None:

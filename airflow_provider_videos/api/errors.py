@@ -24,6 +24,7 @@ What can go wrong, drawn as a tree whose branches are what a caller can do about
     ├── VideoLost           the server no longer knows the job
     ├── VideoUnavailable    the server fails on this video alone
     └── DeliveryError       what came is not the whole file, or could not be written
+        ├── Taken           another file stands where this one is wanted
         ├── Expired         the server no longer hands the file out
         ├── NotReady        the server said with a success that there is no file: it may come
         └── NoSuchVariant   the server does not have this file of the video
@@ -44,11 +45,13 @@ class VideosError(Exception):
     :param video_id: the video it happened to.
     """
 
+    server: str | None = None
+    """The connection and the address, where they may be what is wrong."""
+
     def __init__(self, message: str, *, video_id: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.video_id = video_id
-        self.server: str | None = None
 
     def __str__(self) -> str:
         facts = ", ".join(f"{name} {value}" for name, value in self._facts() if value is not None)

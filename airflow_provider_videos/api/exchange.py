@@ -248,8 +248,7 @@ def _unnamed_error(
             operation=operation.name,
             video_id=operation.video_id,
             secrets=operation.redactor(endpoint),
-            server=f"the server {address_of(reply.request.url)}",
-            at_home=endpoint.is_home_of(str(reply.request.url)),
+            elsewhere=None if _is_from_home(endpoint, reply) else address_of(reply.request.url),
         )
         is_pending = reply.status_code in _STILL_AT_WORK
         return _unknown(operation, str(error), is_pending=is_pending) if verdict is Verdict.UNKNOWN else error
@@ -257,10 +256,9 @@ def _unnamed_error(
     if verdict is Verdict.UNKNOWN:
         return _unknown(operation, reason, is_pending=isinstance(reply, httpx.TimeoutException))
     kind = NotConnected if isinstance(reply, _NOTHING_WAS_SENT) else TransportError
-    server = address_of(reply.request.url if reply else httpx.URL(endpoint.base_url))
-    return kind(
-        f"{operation.name}: no answer from the server {server}: {reason}", video_id=operation.video_id
-    )
+    elsewhere = f" {address_of(reply.request.url)}" if reply and not _is_from_home(endpoint, reply) else ""
+    server = f"the server{elsewhere}"
+    return kind(f"{operation.name}: no answer from {server}: {reason}", video_id=operation.video_id)
 
 
 def _still_there(operation: Operation[Any], reply: Reply) -> NotSupported:

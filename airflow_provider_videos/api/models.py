@@ -51,6 +51,9 @@ _NO_LETTERS = re.compile(r"[^a-z]+")
 _STATUS_PREFIX = re.compile(r"^(?:task|job|video|generation)?(?:status|state)(?=.)")
 _LONGEST_STATUS = 100
 
+FAILED = "failed"
+"""The contract's own word for a job that has failed, which no envelope of an error uses."""
+
 _WITHOUT_A_VIDEO = (Phase.FAILED, Phase.STOPPED)
 _ENDED = (Phase.SUCCEEDED, *_WITHOUT_A_VIDEO)
 

@@ -23,7 +23,7 @@ from airflow_provider_videos.api.errors import (
     Unauthorized,
     Unreadable,
 )
-from airflow_provider_videos.api.models import Character, Problem, Video, VideoPage, is_same_id
+from airflow_provider_videos.api.models import FAILED, Character, Problem, Video, VideoPage, is_same_id
 from airflow_provider_videos.api.redaction import Redactor, may_repeat, redact, redactor_of
 from airflow_provider_videos.api.retry import Event, Outcome, http_date, parse_retry_after
 
@@ -121,7 +121,7 @@ def find_failed_video(response: httpx.Response, video_id: str) -> Video | None:
 
 def _is_a_video(body: dict[str, Any]) -> bool:
     """Say whether a body is the contract's own object, and no envelope that has an id and a status, too."""
-    unnamed = "object" not in body and body["status"] == "failed" and isinstance(body.get("error"), dict)
+    unnamed = "object" not in body and body["status"] == FAILED and isinstance(body.get("error"), dict)
     return unnamed or body.get("object") == "video"
 
 
@@ -260,8 +260,7 @@ def error_of(
     operation: str,
     video_id: str | None,
     secrets: Secrets,
-    server: str = "the server",
-    at_home: bool = True,
+    elsewhere: str | None = None,
 ) -> AnswerError:
     """
     Turn an answer that is not a success into the error that says so, with the server's own words.
@@ -270,18 +269,18 @@ def error_of(
     :param operation: the operation's name.
     :param video_id: the video it was about.
     :param secrets: texts that must not be repeated, should the server have echoed them.
-    :param server: the server's name in the message.
-    :param at_home: whether it came from the server itself, not from where the server sent us.
+    :param elsewhere: the address it came from, where that is not the server itself but where it sent us.
     """
     outcome, redactor = outcome_of(response), redactor_of(secrets)
-    if not at_home:
-        return _error_from_elsewhere(response, outcome, f"{operation}: {redactor.redact(server)}", video_id)
+    if elsewhere is not None:
+        server = f"{operation}: the server {redactor.redact(elsewhere)}"
+        return _error_from_elsewhere(response, outcome, server, video_id)
     envelope = _envelope(_content(response))
     words = envelope.message or _text(response).strip() or _unread(response) or "no explanation"
     kind, advice = _kind(outcome, operation, words)
     if envelope.param:
         words += f" (parameter {envelope.param})"
-    message = f"{operation}: {server} answered {response.status_code}: {redactor.redact(words)}"
+    message = f"{operation}: the server answered {response.status_code}: {redactor.redact(words)}"
     return kind(
         f"{message}; {advice}" if advice else message,
         video_id=video_id,

@@ -192,7 +192,7 @@ def test_a_byte_that_is_not_ascii_in_a_header_is_no_matter(base_url, name, statu
         if status.startswith("200"):
             assert client.retrieve("v").id == "v"
             return
-        with pytest.raises(VideosError, match=f"127.0.0.1:.* answered {status[:3]}"):
+        with pytest.raises(VideosError, match=f"answered {status[:3]}"):
             client.retrieve("v")
 
 

@@ -331,7 +331,7 @@ def test_elsewhere_nothing_is_said_of_the_key_or_the_video(status, headers, kind
         operation="download",
         video_id="v",
         secrets=(),
-        at_home=False,
+        elsewhere="cdn.example",
     )
     assert type(found) is kind
     assert "AccessDenied; it is where the server says that the file is" in str(found)
@@ -641,7 +641,7 @@ class TestWithoutSecrets:
 )
 def test_elsewhere_only_status_and_code_are_repeated(body, code):
     response = answer(403, body, **{"x-request-id": "secret"})
-    found = error_of(response, operation="download", video_id="v", secrets=(), at_home=False)
+    found = error_of(response, operation="download", video_id="v", secrets=(), elsewhere="cdn.example")
     assert (found.status_code, found.code, found.request_id) == (403, code, None)
     assert "secret" not in str(found)
     assert f"answered 403{f': {code}' if code else ''}; it is where" in str(found)

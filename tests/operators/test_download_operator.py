@@ -91,7 +91,7 @@ class TestOne:
         assert len(videos_emulator.purchases) == 1
 
     def test_what_came_instead_of_a_video_is_quoted(self, download, tmp_path, videos_emulator):
-        body = {"error": {"message": "The video is no longer available."}}
+        body = "<html><title>The video is no longer available.</title></html>"
         videos_emulator.inject(content(Answer(status=200, body=body)))
         download(destination=f"{tmp_path}/")
         assert "no longer available" in str(download.errors()[0])

@@ -15,11 +15,18 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_videos.api import requests
 from airflow_provider_videos.api.containers import ENOUGH_TO_TELL, IMAGES, sniff
-from airflow_provider_videos.api.errors import NotSupported, VideosError
+from airflow_provider_videos.api.errors import (
+    NotFound,
+    NotSupported,
+    TransportError,
+    Unauthorized,
+    Unreadable,
+    VideosError,
+)
 from airflow_provider_videos.api.models import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     import httpx
 
@@ -29,6 +36,20 @@ if TYPE_CHECKING:
 
 _CANNOT = {405, 501}
 _GONE = {404, 410}
+
+_ERROR_HINTS: tuple[tuple[type[VideosError], str], ...] = (
+    (Unauthorized, "check the connection's key, key_header and auth_scheme"),
+    (NotFound, "check that the connection's base URL ends in /v1"),
+    (TransportError, "check that the base URL is right and the server is up"),
+    (Unreadable, "check that the base URL is a Videos server's, not a login page's"),
+    (VideosError, "look into the server's log, and ask again later"),
+)
+_HINTS = {
+    "delete": "delete a video that is no longer needed, and see",
+    "remix": "look it up in the server's documentation: a remix that is tried is bought",
+    "variants": "make a video and ask again, or download a thumbnail of one and see",
+    "ranges": "make a video and ask again; a download works either way",
+}
 
 
 class Offer(Enum):
@@ -47,11 +68,34 @@ class Finding:
     :param name: ``models``, ``list``, ``delete``, ``remix``, ``variants`` or ``ranges``.
     :param offer: whether the server has it.
     :param words: why this is thought, for a person.
+    :param error: what kept it from being found out.
     """
 
     name: str
     offer: Offer
     words: str = ""
+    error: VideosError | None = None
+
+    @property
+    def hint(self) -> str:
+        """What a person can do about an ``unknown``."""
+        if self.offer is not Offer.UNKNOWN:
+            return ""
+        if self.error is None:
+            return _HINTS[self.name]
+        return next(hint for kind, hint in _ERROR_HINTS if isinstance(self.error, kind))
+
+
+def is_well(findings: Sequence[Finding]) -> bool:
+    """
+    Tell a server that can be used from one that refuses or is not there.
+
+    :param findings: all that was found out of it.
+    """
+    errors = [finding.error for finding in findings if finding.error]
+    reads = [finding for finding in findings if finding.name in {"models", "list"}]
+    refused = any(isinstance(error, Unauthorized | TransportError) for error in errors)
+    return not refused and any(finding.offer is Offer.YES for finding in reads)
 
 
 def examine(client: VideosClient) -> Iterator[Finding]:
@@ -68,13 +112,14 @@ def examine(client: VideosClient) -> Iterator[Finding]:
     except NotSupported as error:
         yield Finding("list", Offer.NO, error.message)
     except VideosError as error:
-        yield Finding("list", Offer.UNKNOWN, error.message)
+        yield Finding("list", Offer.UNKNOWN, error.message, error)
     yield _guarded("delete", lambda: _delete(client))
     yield _guarded("remix", lambda: _remix(client))
     done = next((video.id for video in page.data if video.phase is Phase.SUCCEEDED), None) if page else None
     for name, look in (("variants", _variants), ("ranges", _ranges)):
         if done is None:
-            yield Finding(name, Offer.UNKNOWN, "its list shows no completed video to try it on")
+            why = "its list shows no completed video to try it on"
+            yield Finding(name, Offer.UNKNOWN, why if page else "there is no list with a video to try it on")
         else:
             yield _guarded(name, lambda look=look: look(client, done))  # type: ignore[misc] # bound early
 
@@ -85,7 +130,7 @@ def _guarded(name: str, look: Callable[[], tuple[Offer, str]]) -> Finding:
     except NotSupported as error:
         offer, words = Offer.NO, error.message
     except VideosError as error:
-        offer, words = Offer.UNKNOWN, error.message
+        return Finding(name, Offer.UNKNOWN, error.message, error)
     return Finding(name, offer, words)
 
 
@@ -130,7 +175,12 @@ def _remix(client: VideosClient) -> tuple[Offer, str]:
 
 
 def _variants(client: VideosClient, video_id: str) -> tuple[Offer, str]:
-    _, head = _opened(client, requests.download_content(video_id, variant="thumbnail"))
+    try:
+        _, head = _opened(client, requests.download_content(video_id, variant="thumbnail"))
+    except NotFound as error:
+        # Only if the video itself is there does the no mean the thumbnail.
+        _opened(client, requests.download_content(video_id))
+        return Offer.NO, f"asked for a thumbnail it answers {error.status_code}"
     kind = sniff(head)
     if kind in IMAGES:
         return Offer.YES, ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_videos.api.capabilities import Offer, examine
+from airflow_provider_videos.api.capabilities import Offer, examine, is_well
 from airflow_provider_videos.api.client import VideosClient
 from airflow_provider_videos.api.requests import Endpoint
 from airflow_provider_videos.api.retry import Backoff
@@ -95,6 +95,32 @@ def test_a_server_that_says_the_same_to_everything_tells_nothing(client, emulato
     emulator.inject(Fault(Answer(status=404, body="no"), times=None))
     findings = {finding.name: finding.offer for finding in examine(client)}
     assert findings["delete"] is findings["remix"] is Offer.UNKNOWN
+
+
+def test_every_unknown_has_a_hint(client, emulator):
+    emulator.inject(Fault(Answer(status=500), times=None))
+    unknown = [finding for finding in examine(client) if finding.offer is Offer.UNKNOWN]
+    assert len(unknown) == 6
+    assert all(finding.hint for finding in unknown)
+
+
+@pytest.mark.parametrize(
+    ("fault", "well"),
+    [
+        (None, True),
+        (Fault(Answer(status=404), operation="models", times=None), True),
+        (Fault(Answer(status=404), operation="list", times=None), True),
+        (Fault(Answer(status=401), operation="list", times=None), False),
+        (Fault(Answer(status=403), operation="models", times=None), False),
+        (Fault(Answer(status=500), times=None), False),
+        (Fault(Answer(status=404), times=None), False),
+        (Fault(Answer(status=200, body="<html>Log in</html>"), times=None), False),
+    ],
+)
+def test_a_server_is_well_if_it_can_be_used(client, emulator, fault, well):
+    if fault:
+        emulator.inject(fault)
+    assert is_well(list(examine(client))) is well
 
 
 def test_a_server_that_is_down_is_unknown_in_everything(emulator, client):

@@ -1,9 +1,7 @@
-"""The emulator for tests of the emulator; `server` is it too, unless the environment names a living one."""
+"""The emulator for tests of the emulator; `server` is it as a subject of the contract."""
 
 from __future__ import annotations
 
-import os
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,8 +15,6 @@ if TYPE_CHECKING:
 
     import httpx
 
-LIVE_POLL_SECONDS = 5.0
-
 
 @pytest.fixture
 def client(videos_emulator: Emulator) -> Iterator[httpx.Client]:  # noqa: F811 - the fixture of that name
@@ -28,20 +24,5 @@ def client(videos_emulator: Emulator) -> Iterator[httpx.Client]:  # noqa: F811 -
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Subject]:
-    base_url = os.environ.get("VIDEOS_BASE_URL")
-    if base_url:
-        yield from _living(base_url)
-        return
     with Emulator(clock=ManualClock()) as emulator, connect(emulator.base_url, emulator.api_key) as client:
         yield Subject(client, pass_time=emulator.clock.advance, complete=True)
-
-
-def _living(base_url: str) -> Iterator[Subject]:
-    with connect(base_url, os.environ.get("VIDEOS_API_KEY"), timeout=120) as client:
-        yield Subject(
-            client,
-            pass_time=lambda _: time.sleep(LIVE_POLL_SECONDS),
-            model=os.environ.get("VIDEOS_MODEL"),
-            may_buy_more=False,
-            patience=600,
-        )

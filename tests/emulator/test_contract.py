@@ -1,4 +1,4 @@
-"""The contract, check by check; VIDEOS_BASE_URL, VIDEOS_API_KEY, VIDEOS_MODEL aim it at a living server."""
+"""The contract, check by check, on the emulator."""
 
 from __future__ import annotations
 

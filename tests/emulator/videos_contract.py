@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import av
 import httpx
@@ -60,6 +61,10 @@ class Subject:
     """Whether it claims every operation, so that a missing one is a failure."""
     rendered: str | None = None
     """A completed video whose files are at hand; by default the one bought."""
+    emulated: bool = True
+    """Whether the emulator's own habits are asked for, too."""
+    key_header: str | None = "Authorization"
+    """The header that carries the key; None for a server without keys."""
 
     def buy(self, **fields: str) -> httpx.Response:
         given = {"prompt": "A lighthouse at dusk", "seconds": "4", **fields}
@@ -88,7 +93,10 @@ class Subject:
 
     @property
     def content(self) -> str:
-        return f"/videos/{self.rendered or self.video['id']}/content"
+        return f"{self.place(self.rendered or self.video['id'])}/content"
+
+    def place(self, video_id: str) -> str:
+        return f"/videos/{quote(video_id, safe='')}"
 
     def another(self, **fields: str) -> dict[str, Any]:
         """A further purchase; a living server is spared it."""
@@ -138,7 +146,8 @@ def skip_unsupported(subject: Subject, response: httpx.Response, name: str) -> N
 def create_answers_with_a_video(subject: Subject) -> None:
     assert subject.bought.status_code == 200, subject.bought.text
     assert subject.bought.headers["content-type"].startswith("application/json")
-    assert subject.bought.headers["x-request-id"]
+    if subject.emulated:
+        assert subject.bought.headers["x-request-id"]
     video = subject.bought.json()
     assert_video(video)
     assert video["prompt"] == "A lighthouse at dusk"
@@ -175,7 +184,8 @@ def a_completed_job_says_when_it_expires(subject: Subject) -> None:
     assert video["progress"] == 100
     assert video["error"] is None
     assert video["completed_at"] >= video["created_at"]
-    assert video["expires_at"] == video["completed_at"] + 3600
+    if subject.emulated:
+        assert video["expires_at"] == video["completed_at"] + 3600
 
 
 @check
@@ -187,13 +197,16 @@ def an_unknown_id_is_not_found(subject: Subject) -> None:
 
 @check
 def a_wrong_key_is_refused(subject: Subject) -> None:
-    response = subject.client.get("/videos", headers={"Authorization": "Bearer wrong"})
+    if not subject.key_header:
+        pytest.skip("it wants no key")
+    response = subject.client.get("/videos", headers={subject.key_header: "Bearer wrong"})
     assert_error(response, 401)
     assert response.json()["error"]["code"] == "invalid_api_key"
 
 
 @check
 def a_prompt_is_required(subject: Subject) -> None:
+    subject.another()  # a lenient server sells it
     response = subject.client.post("/videos", files={"seconds": (None, "4")})
     assert_error(response, 400, param="prompt")
 
@@ -364,6 +377,8 @@ def content_is_served_in_parts(subject: Subject) -> None:
 
 @check
 def content_takes_no_head(subject: Subject) -> None:
+    if not subject.emulated:
+        pytest.skip("a habit of the emulator's")
     assert subject.client.head(subject.content).status_code == 405
 
 

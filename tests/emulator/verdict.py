@@ -163,6 +163,7 @@ def described(error: Exception, secrets: set[str]) -> str:
     line = next((frame.line for frame in reversed(place) if "videos_contract" in frame.filename), "")
     words = (str(error).splitlines() or [""])[0][:160] or str(line)
     words = words if isinstance(error, AssertionError) else f"{type(error).__name__}: {words}"
+    words = words if words.isprintable() else f"{words.partition(':')[0]}: bytes that are no text"
     for secret in secrets:
         words = words.replace(secret, "***")
     return words

@@ -35,6 +35,7 @@ from airflow_provider_videos.api.errors import (
     VideoFailed,
     VideosError,
 )
+from airflow_provider_videos.hooks.templates import PlainMappedData
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -75,7 +76,7 @@ def _read_texts(operator: BaseOperator, *required: str, optional: Sequence[str] 
         setattr(operator, name, as_text(name, getattr(operator, name)))
 
 
-class _VideosOperator(BaseOperator):
+class _VideosOperator(PlainMappedData):
     """What all operators share: the connection."""
 
     def __init__(self, *, videos_conn_id: str = "videos_default", **kwargs: Any) -> None:
@@ -680,7 +681,7 @@ class VideoDownloadOperator(_VideosOperator):
         tell_collector(VideosHook(self.videos_conn_id), self._files)
 
 
-class VideoPreflightOperator(BaseOperator):
+class VideoPreflightOperator(PlainMappedData):
     """
     Prove that a destination can be written to, and is free, before a video is bought for it.
 

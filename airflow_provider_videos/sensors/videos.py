@@ -32,6 +32,7 @@ from airflow_provider_videos.api.errors import (
     VideosError,
     VideoUnavailable,
 )
+from airflow_provider_videos.hooks.templates import PlainMappedData
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 _RECORD = "videos_wait"
 
 
-class VideoSensor(BaseSensorOperator):
+class VideoSensor(PlainMappedData, BaseSensorOperator):
     """
     Wait until a video is completed and return its id.
 

@@ -636,8 +636,9 @@ def download_content(
         headers={"range": f"bytes={offset}-", "if-range": etag} if offset and etag else {},
         read=responses.read_file,
         streams=True,
+        fresh=True,  # behind replicas, asking again has to be able to reach another one
         # What a job names is the video; a thumbnail is not looked for there.
-        job=retrieve(video_id) if variant == DEFAULT_VARIANT else None,
+        job=retrieve(video_id, fresh=True) if variant == DEFAULT_VARIANT else None,
     )
 
 

@@ -660,6 +660,10 @@ def test_what_is_unreadable_is_reworded_without_secrets():
     assert (error.status_code, error.request_id) == (200, "***")
 
 
+def test_the_limits_are_the_documented_ones():
+    assert (MAX_ANSWER_BYTES, MAX_PAGE_BYTES) == (65_536, 4_194_304)
+
+
 def limited(body: bytes, limit: int = MAX_ANSWER_BYTES, **extensions) -> httpx.Response:
     return httpx.Response(200, content=body, extensions={"limit": limit, **extensions})
 

@@ -56,7 +56,7 @@ def test_a_clear_of_create_buys_and_a_clear_of_anything_else_does_not(
     airflow: Airflow, emulator: Emulator, tmp_path: Path
 ) -> None:
     emulator.record.clear()
-    run = airflow.rest.trigger(DAG_ID, {"destination": f"{tmp_path}/boat.mp4"})
+    run = airflow.rest.trigger(DAG_ID, {"destination": f"{tmp_path}/"})
     assert run.wait() == "success"
     run.clear("delete_video")
     assert run.wait() == "success"

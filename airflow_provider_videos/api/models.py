@@ -132,7 +132,8 @@ def _own_id(video_id: str) -> str:
         inner = base64.b64decode(wrapped[1] + "=" * (-len(wrapped[1]) % 4)).decode()
     except ValueError:
         return video_id
-    return inner.partition(_OWN_ID)[2].strip() or video_id
+    # Others of a gateway's facts may follow: a list's id lacks the deployment that a create's has.
+    return inner.partition(_OWN_ID)[2].partition(";")[0].strip() or video_id
 
 
 def known_status(word: str | None) -> str | None:

@@ -138,6 +138,8 @@ def test_padding_before_the_brand_tells_nothing(kind):
     assert sniff(padding * 2 + ftyp(b"qt  ")) is MOV
     long_padding = b"\0\0\0\x01free" + (24).to_bytes(8, "big") + bytes(8)
     assert sniff(long_padding + ftyp(b"qt  ")) is MOV
+    endless_padding = b"\0\0\0\x01free" + (24 + 2**56).to_bytes(8, "big") + bytes(8)
+    assert sniff(endless_padding + ftyp(b"qt  ")) is MP4
     assert sniff(padding) is MP4
 
 

@@ -337,6 +337,13 @@ def test_the_ids_that_a_gateway_gives_one_video_are_the_same():
             assert is_same_id(one, other)
 
 
+def test_what_a_gateway_says_behind_the_server_s_id_is_no_part_of_it():
+    inner = f"litellm:custom_llm_provider:hosted_vllm;model_id:m;video_id:{OWN};deployment_id:d47"
+    longer = "video_" + base64.b64encode(inner.encode()).decode()
+    assert is_same_id(OWN, longer)
+    assert is_same_id(gateway_id(OWN), longer)
+
+
 @pytest.mark.parametrize(
     "other",
     [

@@ -574,9 +574,6 @@ def words_of(body: bytes, secrets: Secrets = ()) -> str:
     return redact(_envelope(content).message or body.decode("utf-8", "replace"), secrets)
 
 
-quoted = redact
-
-
 def _request_id(response: httpx.Response, redactor: Redactor) -> str | None:
     return redactor.redact(response.headers.get("x-request-id", ""), longest=LONGEST_REQUEST_ID) or None
 

@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_videos.api import errors
 from airflow_provider_videos.api.models import Phase
-from airflow_provider_videos.api.redaction import Redactor
+from airflow_provider_videos.api.redaction import Redactor, redact
 from airflow_provider_videos.api.responses import (
     MAX_ANSWER_BYTES,
     MAX_PAGE_BYTES,
@@ -17,7 +17,6 @@ from airflow_provider_videos.api.responses import (
     find_failed_video,
     outcome_of,
     problem_of,
-    quoted,
     read_character,
     read_content_type,
     read_digest,
@@ -417,14 +416,14 @@ def test_a_code_and_a_request_id_hide_what_is_secret_too():
     ],
 )
 def test_words_are_repeated_short_and_without_secrets(words, repeated):
-    assert quoted(words, ("abcde" if words.endswith("abcde") else "abcdef", "", None)) == repeated
+    assert redact(words, ("abcde" if words.endswith("abcde") else "abcdef", "", None)) == repeated
 
 
 @pytest.mark.parametrize("secret", ['"Ahoy"', "Ahoy, ä boat", 'Say "ahoy"'])
 @pytest.mark.parametrize("ascii_only", [True, False])
 def test_a_secret_is_hidden_whole_as_json_writes_it(secret, ascii_only):
     words = json.dumps({"detail": secret}, ensure_ascii=ascii_only)
-    assert quoted(words, (secret,)) == '{"detail": "***"}'
+    assert redact(words, (secret,)) == '{"detail": "***"}'
 
 
 @pytest.mark.parametrize(
@@ -436,7 +435,7 @@ def test_a_secret_is_hidden_whole_as_json_writes_it(secret, ascii_only):
     ],
 )
 def test_a_secret_is_hidden_also_where_a_server_cuts_it_short(words, repeated):
-    assert quoted(words, ("A boat on a lake at night",)) == repeated
+    assert redact(words, ("A boat on a lake at night",)) == repeated
 
 
 def test_why_a_job_failed_is_repeated_without_its_prompt():

@@ -46,6 +46,7 @@ API = [
     "containers",
     "environment",
     "errors",
+    "clock",
 ]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time as real
 
+from airflow_provider_videos.api.clock import Clock
+
 
 class TurnedTime:
     """
@@ -24,3 +26,11 @@ class TurnedTime:
 
     def sleep(self, seconds: float) -> None:
         self.slept += seconds
+
+    async def async_sleep(self, seconds: float) -> None:
+        self.sleep(seconds)
+
+    @property
+    def clock(self) -> Clock:
+        """The same time, for whatever takes a clock."""
+        return Clock(self.time, self.monotonic, self.sleep, self.async_sleep)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 import httpx
 
 from airflow_provider_videos.api import requests, responses
+from airflow_provider_videos.api.clock import default_clock
 from airflow_provider_videos.api.environment import tls_context
 from airflow_provider_videos.api.errors import TransportError, VideosError
 from airflow_provider_videos.api.exchange import Cursor, Pause, Reply, Send, Step, exchange
@@ -22,6 +23,7 @@ from airflow_provider_videos.api.transport import AsyncTransport, Deadline, Tran
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 
+    from airflow_provider_videos.api.clock import Clock
     from airflow_provider_videos.api.models import Character, Video, VideoDeleted, VideoPage
     from airflow_provider_videos.api.requests import Endpoint, Operation, Reference, Upload
 
@@ -64,7 +66,9 @@ class Content(Generic[Chunks]):
     redactor: Redactor | None = field(default_factory=Redactor, repr=False)
 
 
-def _content(response: httpx.Response, chunks: Chunks, redactor: Redactor | None) -> Content[Chunks]:
+def _content(
+    response: httpx.Response, chunks: Chunks, redactor: Redactor | None, now: float
+) -> Content[Chunks]:
     headers = response.headers
     length = responses.read_length(headers)
     start, total = responses.read_range(headers) if response.status_code == 206 else (0, length)
@@ -77,7 +81,7 @@ def _content(response: httpx.Response, chunks: Chunks, redactor: Redactor | None
         etag=responses.read_etag(headers),
         digest=None if response.status_code == 206 else responses.read_digest(headers),
         status_code=response.status_code,
-        retry_after=parse_retry_after(headers, time.time()),
+        retry_after=parse_retry_after(headers, now),
         redactor=redactor,
     )
 
@@ -183,11 +187,11 @@ def _is_a_file(step: Send, response: httpx.Response) -> bool:
 
 
 @contextmanager
-def _patient(step: Send, endpoint: Endpoint) -> Iterator[None]:
+def _patient(step: Send, endpoint: Endpoint, left: float) -> Iterator[None]:
     """Wait longer for a file to begin than for its next piece: a gateway may fetch all of it first."""
     connect, read = endpoint.timeout.connect, endpoint.timeout.read
-    begins = max(read, step.until - time.monotonic()) if step.streams else read
-    times = {"connect": connect, "read": Deadline(begins, until=step.until), "write": read, "pool": read}
+    begins = Deadline(max(read, left) if step.streams else read, until=time.monotonic() + left)
+    times = {"connect": connect, "read": begins, "write": read, "pool": read}
     step.request.extensions["timeout"] = times
     yield
     if step.streams:
@@ -231,10 +235,14 @@ class VideosClient:
 
     :param endpoint: the server and how to talk to it.
     :param backoff: how patient each call is.
+    :param clock: what its calls are measured by and wait by.
     """
 
-    def __init__(self, endpoint: Endpoint, *, backoff: Backoff | None = None) -> None:
+    def __init__(
+        self, endpoint: Endpoint, *, backoff: Backoff | None = None, clock: Clock | None = None
+    ) -> None:
         self.endpoint = endpoint
+        self._clock = clock or default_clock()
         self._backoff = _patience(endpoint, backoff)
         self._pooled = Transport(endpoint, _POOLED)
         self._fresh = Transport(endpoint, _UNPOOLED)
@@ -419,7 +427,7 @@ class VideosClient:
         )
         with closing(response):
             redactor = _redactor_of(response, self.endpoint)
-            yield _content(response, _chunks(response, video_id, redactor), redactor)
+            yield _content(response, _chunks(response, video_id, redactor), redactor, self._clock.now())
 
     def list_models(self) -> Sequence[str]:
         """Return the names of the server's models, where it lists them."""
@@ -433,7 +441,7 @@ class VideosClient:
         :param before_send: called each time right before a request goes out; what it raises ends the call.
         """
         try:
-            return self._run(exchange(operation, self.endpoint, self._backoff), before_send)
+            return self._run(exchange(operation, self.endpoint, self._backoff, self._clock), before_send)
         except VideosError as error:
             raise _without_history(error) from None
 
@@ -447,11 +455,11 @@ class VideosClient:
 
     def _take(self, step: Step) -> Reply:
         if isinstance(step, Pause):
-            time.sleep(step.seconds)
+            self._clock.sleep(step.seconds)
             return None
         http = self._fresh if step.buys else self._pooled
         try:
-            with _patient(step, self.endpoint):
+            with _patient(step, self.endpoint, step.until - self._clock.monotonic()):
                 response = http.send(step.request, stream=True)
             if _is_a_file(step, response):
                 return response
@@ -469,12 +477,19 @@ class AsyncVideosClient:
     :param backoff: how patient each call is.
     :param connections: how many connections there are at most, kept for many small questions; by default as
         many as are needed.
+    :param clock: what its calls are measured by and wait by.
     """
 
     def __init__(
-        self, endpoint: Endpoint, *, backoff: Backoff | None = None, connections: int | None = None
+        self,
+        endpoint: Endpoint,
+        *,
+        backoff: Backoff | None = None,
+        connections: int | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.endpoint = endpoint
+        self._clock = clock or default_clock()
         self._backoff = _patience(endpoint, backoff)
         self._pooled = _connected(endpoint, connections)
         self._fresh = AsyncTransport(endpoint, _UNPOOLED)
@@ -579,7 +594,7 @@ class AsyncVideosClient:
         )
         async with aclosing(response):
             redactor = _redactor_of(response, self.endpoint)
-            yield _content(response, _achunks(response, video_id, redactor), redactor)
+            yield _content(response, _achunks(response, video_id, redactor), redactor, self._clock.now())
 
     async def list_models(self) -> Sequence[str]:
         """Return the names of the server's models, where it lists them."""
@@ -588,7 +603,7 @@ class AsyncVideosClient:
     async def perform(self, operation: Operation[T]) -> T:
         """Carry out an operation that was built beforehand, as :meth:`VideosClient.perform` does."""
         try:
-            return await self._run(exchange(operation, self.endpoint, self._backoff))
+            return await self._run(exchange(operation, self.endpoint, self._backoff, self._clock))
         except VideosError as error:
             raise _without_history(error) from None
 
@@ -603,12 +618,13 @@ class AsyncVideosClient:
 
     async def _take(self, step: Step) -> Reply:
         if isinstance(step, Pause):
-            await asyncio.sleep(step.seconds)
+            await self._clock.async_sleep(step.seconds)
             return None
         http = self._fresh if step.buys else self._pooled
+        left = step.until - self._clock.monotonic()
         try:
-            async with asyncio.timeout(max(0.0, step.until - time.monotonic())):
-                with _patient(step, self.endpoint):
+            async with asyncio.timeout(max(0.0, left)):
+                with _patient(step, self.endpoint, left):
                     response = await http.send(step.request, stream=True)
                 if _is_a_file(step, response):
                     return response

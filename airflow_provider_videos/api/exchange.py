@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import random
-import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin
@@ -33,6 +32,7 @@ from airflow_provider_videos.api.retry import Backoff, Call, Event, Outcome, Ver
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from airflow_provider_videos.api.clock import Clock
     from airflow_provider_videos.api.models import Video, VideoPage
     from airflow_provider_videos.api.redaction import Redactor
     from airflow_provider_videos.api.requests import Endpoint, Operation
@@ -87,22 +87,25 @@ Step = Send | Pause
 Reply = httpx.Response | httpx.RequestError | None
 
 
-def exchange(operation: Operation[T], endpoint: Endpoint, backoff: Backoff) -> Generator[Step, Reply, T]:
+def exchange(
+    operation: Operation[T], endpoint: Endpoint, backoff: Backoff, clock: Clock
+) -> Generator[Step, Reply, T]:
     """
     Carry out one operation: yields steps, is sent what came of them, returns the operation's value.
 
     :param operation: what to do.
     :param endpoint: the server to do it at.
     :param backoff: how patient to be.
+    :param clock: what its total is measured by.
     :raises VideosError: whichever of the tree says what went wrong.
     """
-    started = time.monotonic()
+    started = clock.monotonic()
     for attempt in itertools.count(1):
-        reply = yield from _answer(operation, endpoint, until=started + backoff.total)
+        reply = yield from _answer(operation, endpoint, clock, until=started + backoff.total)
         value = _value(operation, endpoint, reply)
         if value is not None:
             return value
-        outcome = _outcome(reply)
+        outcome = _outcome(reply, clock.now())
         verdict = judge(operation.call, outcome)
         if verdict is Verdict.GONE and operation.when_gone is not None:
             job = yield from _job(operation, endpoint, until=started + backoff.total)
@@ -110,18 +113,20 @@ def exchange(operation: Operation[T], endpoint: Endpoint, backoff: Backoff) -> G
                 raise _still_there(operation, reply)
             return operation.when_gone
         chance = random.random()  # noqa: S311 - jitter is no secret
-        pause = backoff.wait(attempt, time.monotonic() - started, outcome.retry_after, chance)
+        pause = backoff.wait(attempt, clock.monotonic() - started, outcome.retry_after, chance)
         if verdict is not Verdict.RETRY or pause is None:
-            raise _error(operation, endpoint, reply, verdict)
+            raise _error(operation, endpoint, reply, outcome, verdict)
         yield Pause(pause)
     raise AssertionError("unreachable: the loop counts without end")
 
 
-def _answer(operation: Operation[T], endpoint: Endpoint, *, until: float) -> Generator[Step, Reply, Reply]:
+def _answer(
+    operation: Operation[T], endpoint: Endpoint, clock: Clock, *, until: float
+) -> Generator[Step, Reply, Reply]:
     """Send a request and follow where content is said to be: in a redirect, or in the job."""
     reply = yield _send(operation, endpoint, until)
     elsewhere = _redirected(operation, endpoint, reply)
-    if operation.streams and elsewhere is None and _is_missing(operation, reply):
+    if operation.streams and elsewhere is None and _is_missing(operation, reply, clock.now()):
         elsewhere = yield from _named(operation, endpoint, until=until)
     for _ in range(_MOST_REDIRECTS):
         if elsewhere is None:
@@ -141,10 +146,10 @@ def _send(operation: Operation[Any], endpoint: Endpoint, until: float) -> Send:
     )
 
 
-def _is_missing(operation: Operation[T], reply: Reply) -> bool:
+def _is_missing(operation: Operation[T], reply: Reply, now: float) -> bool:
     if not isinstance(reply, httpx.Response) or reply.is_success or reply.status_code in _ABOUT_THE_KEY:
         return False
-    return judge(operation.call, responses.outcome_of(reply)) is Verdict.RAISE
+    return judge(operation.call, responses.outcome_of(reply, now)) is Verdict.RAISE
 
 
 def _job(
@@ -222,14 +227,16 @@ def _fit(operation: Operation[T], value: T, redactor: Redactor) -> T:
     return fit
 
 
-def _outcome(reply: Reply) -> Outcome:
+def _outcome(reply: Reply, now: float) -> Outcome:
     if isinstance(reply, httpx.Response):
-        return responses.outcome_of(reply)
+        return responses.outcome_of(reply, now)
     return Outcome(Event.NOT_SENT if isinstance(reply, _NOTHING_WAS_SENT) else Event.LOST)
 
 
-def _error(operation: Operation[Any], endpoint: Endpoint, reply: Reply, verdict: Verdict) -> VideosError:
-    error = _unnamed_error(operation, endpoint, reply, verdict)
+def _error(
+    operation: Operation[Any], endpoint: Endpoint, reply: Reply, outcome: Outcome, verdict: Verdict
+) -> VideosError:
+    error = _unnamed_error(operation, endpoint, reply, outcome, verdict)
     if _may_be_misaddressed(error) and _is_from_home(endpoint, reply):
         error.name_server(endpoint.name)
     return error
@@ -240,11 +247,12 @@ def _may_be_misaddressed(error: VideosError) -> bool:
 
 
 def _unnamed_error(
-    operation: Operation[Any], endpoint: Endpoint, reply: Reply, verdict: Verdict
+    operation: Operation[Any], endpoint: Endpoint, reply: Reply, outcome: Outcome, verdict: Verdict
 ) -> VideosError:
     if isinstance(reply, httpx.Response):
         error = responses.error_of(
             reply,
+            outcome,
             operation=operation.name,
             video_id=operation.video_id,
             secrets=operation.redactor(endpoint),

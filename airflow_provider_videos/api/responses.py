@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-import time
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import quote
@@ -207,8 +206,13 @@ def read_digest(headers: Mapping[str, str]) -> tuple[str, str] | None:
     return None
 
 
-def outcome_of(response: httpx.Response) -> Outcome:
-    """Say what the retry table needs to know of an answer that is not a success."""
+def outcome_of(response: httpx.Response, now: float) -> Outcome:
+    """
+    Say what the retry table needs to know of an answer that is not a success.
+
+    :param response: the answer, its body read.
+    :param now: the present unix time, for a Retry-After that is a date.
+    """
     body = _content(response)
     envelope = _envelope(body)
     return Outcome(
@@ -217,7 +221,7 @@ def outcome_of(response: httpx.Response) -> Outcome:
         code=envelope.code,
         words=f"{envelope.type or ''} {envelope.message}",
         is_own=_is_the_servers_own(body),
-        retry_after=parse_retry_after(response.headers, time.time()),
+        retry_after=parse_retry_after(response.headers, now),
     )
 
 
@@ -256,6 +260,7 @@ def _words_of_error(content: object) -> str:
 
 def error_of(
     response: httpx.Response,
+    outcome: Outcome,
     *,
     operation: str,
     video_id: str | None,
@@ -266,12 +271,13 @@ def error_of(
     Turn an answer that is not a success into the error that says so, with the server's own words.
 
     :param response: the answer, its body read.
+    :param outcome: what :func:`outcome_of` says of it.
     :param operation: the operation's name.
     :param video_id: the video it was about.
     :param secrets: texts that must not be repeated, should the server have echoed them.
     :param elsewhere: the address it came from, where that is not the server itself but where it sent us.
     """
-    outcome, redactor = outcome_of(response), redactor_of(secrets)
+    redactor = redactor_of(secrets)
     if elsewhere is not None:
         server = f"{operation}: the server {redactor.redact(elsewhere)}"
         return _error_from_elsewhere(response, outcome, server, video_id)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from airflow_provider_videos.api.clock import default_clock
 from airflow_provider_videos.api.containers import Container, bytes_to_tell, sniff, unnamed_image
 from airflow_provider_videos.api.errors import (
     AnswerError,
@@ -24,7 +25,7 @@ from airflow_provider_videos.api.requests import DEFAULT_VARIANT
 from airflow_provider_videos.api.responses import problem_of
 from airflow_provider_videos.delivery.decoding import DecodingCheck
 from airflow_provider_videos.delivery.destinations import discard
-from airflow_provider_videos.delivery.patience import PATIENT, Clock, Patience
+from airflow_provider_videos.delivery.patience import PATIENT, Patience
 from airflow_provider_videos.delivery.progress import Progress
 from airflow_provider_videos.delivery.sinks import Description
 from airflow_provider_videos.delivery.source import StartOver, Stream, first_bytes, no_file
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow_provider_videos.api.client import VideosClient
+    from airflow_provider_videos.api.clock import Clock
     from airflow_provider_videos.api.models import Video
     from airflow_provider_videos.api.retry import Backoff
     from airflow_provider_videos.delivery.destinations import Destination, Stores
@@ -120,7 +122,7 @@ class Courier:
         self._record = record
         self._log = log
         self._backoff = backoff or PATIENT
-        self._clock = clock or Clock()
+        self._clock = clock or default_clock()
         self._has_delivered = False
         self._begun: list[Trace] = []
 

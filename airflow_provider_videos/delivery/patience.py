@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 import random
-import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from airflow_provider_videos.api.errors import AnswerError, NotReady, VideosError
 from airflow_provider_videos.api.retry import Backoff
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from airflow_provider_videos.api.clock import Clock
 
 PATIENT = Backoff(attempts=8, total=600.0, base=1.0, cap=16.0, longest_retry_after=120.0)
 """About half a minute of waits after a file was not ready eight times, or its connection dropped as often."""
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """
-    The time a delivery goes by.
-
-    :param monotonic: seconds that only grow.
-    :param sleep: waits so many seconds.
-    :param now: the unix time.
-    """
-
-    monotonic: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
-    now: Callable[[], float] = time.time
 
 
 class Log(Protocol):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from airflow_provider_videos.delivery.patience import Clock, Log
+    from airflow_provider_videos.api.clock import Clock
+    from airflow_provider_videos.delivery.patience import Log
 
 _MIB = 1024 * 1024
 _SECONDS_BETWEEN = 10.0

@@ -42,13 +42,17 @@ FAILED = {
 }
 
 
+NOW = 1_795_836_150.0
+
+
 def answer(status: int, body: object = None, **headers: str) -> httpx.Response:
     content = body if isinstance(body, bytes | str) else json.dumps(body)
     return httpx.Response(status, content=content, headers=headers)
 
 
 def error(response: httpx.Response, operation: str = "retrieve", **options) -> errors.AnswerError:
-    return error_of(response, operation=operation, video_id="v", secrets=options.get("secrets", ()))
+    outcome = outcome_of(response, NOW)
+    return error_of(response, outcome, operation=operation, video_id="v", **{"secrets": (), **options})
 
 
 @pytest.mark.parametrize(
@@ -325,13 +329,7 @@ def test_what_is_unreadable_is_described():
     ],
 )
 def test_elsewhere_nothing_is_said_of_the_key_or_the_video(status, headers, kind):
-    found = error_of(
-        answer(status, "AccessDenied", **headers),
-        operation="download",
-        video_id="v",
-        secrets=(),
-        elsewhere="cdn.example",
-    )
+    found = error(answer(status, "AccessDenied", **headers), "download", elsewhere="cdn.example")
     assert type(found) is kind
     assert "AccessDenied; it is where the server says that the file is" in str(found)
 
@@ -363,7 +361,7 @@ def test_the_parameter_at_fault_is_named():
     ],
 )
 def test_the_retry_table_is_told_code_type_and_words(body, code, words):
-    outcome = outcome_of(answer(503, body, **{"retry-after": "3"}))
+    outcome = outcome_of(answer(503, body, **{"retry-after": "3"}), NOW)
     assert (outcome.status_code, outcome.code, outcome.words) == (503, code, words)
     assert outcome.retry_after == 3
 
@@ -386,7 +384,7 @@ def test_the_retry_table_is_told_code_type_and_words(body, code, words):
 )
 def test_the_api_s_own_envelope_is_told_from_a_proxy_s_page(body, is_own):
     for status in (409, 503):
-        outcome = outcome_of(answer(status, body, **{"retry-after": "3"}))
+        outcome = outcome_of(answer(status, body, **{"retry-after": "3"}), NOW)
         assert outcome.is_own is is_own
         assert outcome.surely_not_accepted is is_own
         assert judge(Call.READ, outcome) is Verdict.RETRY
@@ -640,7 +638,7 @@ class TestWithoutSecrets:
 )
 def test_elsewhere_only_status_and_code_are_repeated(body, code):
     response = answer(403, body, **{"x-request-id": "secret"})
-    found = error_of(response, operation="download", video_id="v", secrets=(), elsewhere="cdn.example")
+    found = error(response, "download", elsewhere="cdn.example")
     assert (found.status_code, found.code, found.request_id) == (403, code, None)
     assert "secret" not in str(found)
     assert f"answered 403{f': {code}' if code else ''}; it is where" in str(found)
@@ -700,7 +698,7 @@ def test_json_within_the_limits_is_read(body):
 def test_what_is_longer_than_its_limit_says_how_long_it_may_be():
     with pytest.raises(errors.Unreadable, match=f"at most {MAX_ANSWER_BYTES} bytes"):
         read_video(limited(b'{"id": "v"}'.ljust(MAX_ANSWER_BYTES + 1)))
-    assert outcome_of(limited(b'{"error": "busy"}'.ljust(MAX_ANSWER_BYTES + 1))).words.strip() == ""
+    assert outcome_of(limited(b'{"error": "busy"}'.ljust(MAX_ANSWER_BYTES + 1)), NOW).words.strip() == ""
 
 
 @pytest.mark.parametrize(("count", "is_read"), [(10_000, True), (10_001, False)])

@@ -1,26 +1,3 @@
-"""A pytest fixture for whoever tests DAGs."""
+"""Former place of the pytest plugin, for environments that were installed before it moved."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-import pytest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from airflow_provider_videos.emulator import Emulator
-
-
-@pytest.fixture
-def videos_emulator(request: pytest.FixtureRequest) -> Iterator[Emulator]:
-    """
-    A Videos API server of the test's own, its clock turned by hand.
-
-    It speaks another dialect than the contract's with
-    ``@pytest.mark.parametrize("videos_emulator", ["sglang", "litellm"], indirect=True)``.
-    """
-    from airflow_provider_videos.emulator import Emulator, ManualClock
-
-    with Emulator(clock=ManualClock(), profile=getattr(request, "param", "openai")) as emulator:
-        yield emulator
+pytest_plugins = ["airflow_provider_videos.pytest_plugin"]

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_videos.emulator import Emulator, ManualClock
-from airflow_provider_videos.emulator.pytest_plugin import videos_emulator  # noqa: F401 - a fixture
 from tests.emulator.videos_contract import Subject, connect
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def client(videos_emulator: Emulator) -> Iterator[httpx.Client]:  # noqa: F811 - the fixture of that name
+def client(videos_emulator: Emulator) -> Iterator[httpx.Client]:
     with connect(videos_emulator.base_url, videos_emulator.api_key) as client:
         yield client
 

@@ -159,7 +159,7 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_describing_faults_and_loading_the_plugin_need_no_extra() -> None:
     code = (
-        "import sys, airflow_provider_videos.emulator.pytest_plugin, airflow_provider_videos.emulator;"
+        "import sys, airflow_provider_videos.pytest_plugin, airflow_provider_videos.emulator;"
         "print([name for name in ('av', 'PIL', 'starlette', 'uvicorn', 'airflow') if name in sys.modules])"
     )
 

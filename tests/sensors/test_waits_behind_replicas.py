@@ -12,8 +12,8 @@ from airflow.sdk.exceptions import (
     TaskDeferred,
 )
 
-from airflow_provider_videos.api import client, exchange
 from airflow_provider_videos.api.client import VideosClient
+from airflow_provider_videos.api.clock import use_clock
 from airflow_provider_videos.api.errors import TransportError, Unauthorized
 from airflow_provider_videos.api.requests import Endpoint
 from airflow_provider_videos.emulator import Answer, Drop, Emulator, Failed, Fault, ManualClock
@@ -29,9 +29,9 @@ CASES = [(2, "request"), (2, "connection"), (3, "request"), (3, "connection")]
 @pytest.fixture(autouse=True)
 def turned(monkeypatch):
     turned = TurnedTime()
-    for module in (videos, client, exchange):
-        monkeypatch.setattr(module, "time", turned)
-    return turned
+    monkeypatch.setattr(videos, "time", turned)
+    with use_clock(turned.clock):
+        yield turned
 
 
 @pytest.fixture(params=CASES, ids=lambda case: f"{case[0]}-by-{case[1]}")

@@ -45,6 +45,7 @@ API = [
     "retry",
     "containers",
     "environment",
+    "persisted",
     "errors",
     "clock",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import closing, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ from airflow_provider_videos.delivery.decoding import DecodingCheck
 from airflow_provider_videos.delivery.destinations import discard
 from airflow_provider_videos.delivery.patience import PATIENT, Patience
 from airflow_provider_videos.delivery.progress import Progress
+from airflow_provider_videos.delivery.record import FileRecord
 from airflow_provider_videos.delivery.sinks import Description
 from airflow_provider_videos.delivery.source import StartOver, Stream, first_bytes, no_file
 
@@ -155,17 +156,17 @@ class Courier:
         known = self._record.file(order.variant)
         if known is None or order.if_exists == "overwrite":
             return None
-        receipt = Receipt(**{name: known[name] for name in known if name != "version"})
+        receipt = _receipt_of(known)
         container = Container.of(receipt.content_type)
         target = order.target(container)
         if (receipt.video_id, receipt.uri) != (order.video_id, target.uri):
             return None
         sink = self._sink(order, target, container)
         standing = sink.standing()
-        if standing is None or not _is_same(order, receipt, known["version"], standing, sink):
+        if standing is None or not _is_same(order, receipt, known.version, standing, sink):
             return None
         self._log.info("%s stands there as an earlier try has delivered it", receipt.uri)
-        self._record.delivered(order.variant, {**asdict(receipt), "version": standing.version})
+        self._record.delivered(replace(known, version=standing.version))
         return receipt
 
     def _bring_whole(self, order: Order) -> Receipt:
@@ -246,7 +247,7 @@ class Courier:
                 broken = DeliveryError(f"the file came whole, but {flaw}", video_id=order.video_id)
                 raise StartOver(broken, tally.sha256.hexdigest())
             receipt = arrival.receipt(tally.size, tally.sha256.hexdigest())
-            self._record.committing(order.variant, asdict(receipt))
+            self._record.committing(FileRecord(**asdict(receipt)))
             self._commit(order, receipt, sink)
         if sink.hint:
             self._log.warning("%s: %s", receipt.uri, sink.hint)
@@ -267,8 +268,8 @@ class Courier:
     def _remember(self, receipt: Receipt, sink: Sink) -> None:
         standing = sink.standing()
         if standing:  # or somebody has taken it away by now
-            facts = {**asdict(receipt), "version": standing.version}
-            self._record.delivered(receipt.variant, facts, self._begun)
+            file = FileRecord(**asdict(receipt), version=standing.version)
+            self._record.delivered(file, self._begun)
 
     def _sink(self, order: Order, target: Destination, container: Container) -> Sink:
         description = Description(
@@ -304,6 +305,10 @@ class Courier:
                 f"{error.message}",
                 video_id=order.video_id,
             )
+
+
+def _receipt_of(file: FileRecord) -> Receipt:
+    return Receipt(**{one.name: getattr(file, one.name) for one in fields(Receipt)})
 
 
 def _is_same(order: Order, receipt: Receipt, version: str | None, standing: Standing, sink: Sink) -> bool:

@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from airflow_provider_videos.api.containers import VIDEOS
 from airflow_provider_videos.api.errors import Taken
+from airflow_provider_videos.api.persisted import (
+    Unknown,
+    decode,
+    encode,
+    json_object,
+    list_of,
+    map_of,
+    stored,
+    text,
+    unknown_fields,
+)
 from airflow_provider_videos.delivery.sinks import Description
 
 if TYPE_CHECKING:
     from airflow_provider_videos.delivery.destinations import Destination, Stores
     from airflow_provider_videos.delivery.patience import Log
     from airflow_provider_videos.delivery.record import Store
-    from airflow_provider_videos.delivery.sinks import Standing
+    from airflow_provider_videos.delivery.sinks import Standing, Traits
 
 KEY = "videos_preflight"
+
+
+@dataclass(slots=True)
+class _Kept:
+    free: list[str] = stored(list_of(text), factory=list)
+    stores: dict[str, Traits] = stored(map_of(json_object), factory=dict)
+    unknown: Unknown = unknown_fields()
 
 
 class Preflight:
@@ -30,10 +48,9 @@ class Preflight:
     """
 
     def __init__(self, destination: Destination, stores: Stores, store: Store, log: Log) -> None:
-        found = store.get(KEY) or {}
         self._destination = destination
-        self._stores = replace(stores, traits=found.get("stores", {}))
-        self._free: list[str] = found.get("free", [])
+        self._kept = decode(_Kept, store.get(KEY))
+        self._stores = replace(stores, traits=self._kept.stores)
         self._store = store
         self._log = log
 
@@ -50,8 +67,9 @@ class Preflight:
         self._destination.prove_writable(self._stores)
         for store, traits in self._stores.traits.items():
             self._log.info("%s takes checksums: %s", store, traits.get("checksum", "as its settings say"))
-        self._free = [*self._free, *(place.uri for place in free if place.uri not in self._free)]
-        self._store.set(KEY, {"free": self._free, "stores": self._stores.traits})
+        known = self._kept.free
+        self._kept.free = [*known, *(place.uri for place in free if place.uri not in known)]
+        self._store.set(KEY, encode(self._kept))
 
     def _addresses(self) -> list[Destination]:
         """List the names that a video may get, one for each format where the name leaves that open."""
@@ -63,7 +81,7 @@ class Preflight:
         standing = sink.standing()
         if standing is None:
             return False
-        if place.uri not in self._free:
+        if place.uri not in self._kept.free:
             raise Taken(
                 f"{place.uri} exists already: {_shown(standing)}, and a video would be bought that may not "
                 "replace it; set if_exists to overwrite, or give each video a key of its own, such as "

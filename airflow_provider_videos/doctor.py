@@ -1,10 +1,9 @@
-"""What the server behind a connection offers, on the command line; nothing is bought."""
+"""Look at what the server behind a connection offers, on the command line; nothing is bought."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING
@@ -18,10 +17,11 @@ _WELL, _SERVER_FAILS, _CONNECTION_IS_WRONG = range(3)
 def main() -> None:
     """Examine a connection's server, print what was found, and exit with what it comes to."""
     given = _arguments()
-    # As `airflow connections` does: connections come from Airflow's database, too.
-    os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
+    from airflow_provider_videos.adapters.connections import use_server_sources
     from airflow_provider_videos.api.capabilities import is_well
     from airflow_provider_videos.api.errors import VideosError
+
+    use_server_sources()
 
     try:
         # Airflow logs to stdout, where a script expects nothing but the findings.

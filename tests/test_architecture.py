@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -14,6 +15,7 @@ import jsonschema
 import pytest
 
 import airflow_provider_videos
+from airflow_provider_videos.adapters import names
 from airflow_provider_videos.get_provider_info import get_provider_info
 
 PACKAGE = Path(airflow_provider_videos.__file__).parent
@@ -25,10 +27,20 @@ ROOMS = {
     "polling": {"polling", "api"},
     "delivery": {"delivery", "api"},
     "emulator": {"emulator"},
-    "hooks": {"hooks", "api", "airflow"},
-    "triggers": {"triggers", "hooks", "polling", "api", "airflow"},
-    "operators": {"operators", "hooks", "submission", "delivery", "api", "airflow"},
-    "sensors": {"sensors", "triggers", "hooks", "polling", "api", "airflow"},
+    "adapters": {"adapters", "api", "airflow"},
+    "hooks": {"hooks", "adapters", "api"},
+    "triggers": {"triggers", "hooks", "adapters", "polling", "api"},
+    "operators": {"operators", "hooks", "adapters", "submission", "delivery", "api"},
+    "sensors": {"sensors", "triggers", "hooks", "adapters", "polling", "api"},
+}
+# Those adapters that need more than the names of Airflow.
+ADAPTERS = {"connections": {"supervisor"}, "task_states": {"supervisor"}}
+# Modules beside the rooms, which Airflow or a shell loads by itself.
+ALONE = {
+    "__init__.py": set(),
+    "get_provider_info.py": set(),
+    "doctor.py": {"hooks", "adapters", "api"},
+    "pytest_plugin.py": {"emulator"},
 }
 # Lower on the list knows nothing of what stands above it.
 API = [
@@ -74,6 +86,61 @@ def test_a_room_knows_only_what_the_design_lets_it(room):
 
 def test_every_room_is_on_the_plan():
     assert {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()} == set(ROOMS)
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_a_module_beside_the_rooms_knows_only_what_the_design_lets_it(name):
+    assert rooms(PACKAGE / name) <= ALONE[name]
+
+
+def test_every_module_beside_the_rooms_is_on_the_plan():
+    assert {path.name for path in PACKAGE.glob("*.py")} == set(ALONE)
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "adapters").glob("*.py")), ids=lambda path: path.stem)
+def test_an_adapter_stands_on_those_below_it(path):
+    stands_on = {name.split(".")[2] for name in imports(path) if name.startswith(f"{NAME}.adapters.")}
+    assert stands_on <= {"names", *ADAPTERS.get(path.stem, ())}
+
+
+def test_one_adapter_alone_knows_the_task_runner():
+    knows = {path.name for path in PACKAGE.rglob("*.py") if "task_runner" in path.read_text()}
+    assert knows == {"supervisor.py"}
+
+
+def airflow_by_name(source: str) -> set[str]:
+    """Return the modules of Airflow that a text names to have them imported."""
+    texts = (node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant))
+    return {text for text in texts if isinstance(text, str) and re.fullmatch(r"airflow(\.\w+)+", text)}
+
+
+def test_no_module_beside_the_adapters_names_one_of_airflow_s():
+    others = [path for path in PACKAGE.rglob("*.py") if "adapters" not in path.parts]
+    assert {path.name: found for path in others if (found := airflow_by_name(path.read_text()))} == {}
+    assert airflow_by_name('import_module("airflow.sdk")') == {"airflow.sdk"}
+
+
+def test_a_name_of_airflow_has_one_home_for_types_and_at_run_time():
+    tree = ast.parse((PACKAGE / "adapters" / "names.py").read_text())
+    typed = {
+        alias.name: node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("airflow.")
+        for alias in node.names
+    }
+    assert typed == names._MODULES
+    assert sorted(names.__all__) == sorted(typed)
+    assert [name for name in typed if not hasattr(names, name)] == []
+    with pytest.raises(AttributeError, match="has no attribute 'Unknown'"):
+        names.Unknown  # noqa: B018 - asking is the test
+
+
+def test_the_names_of_airflow_load_nothing_until_they_are_asked_for():
+    program = (
+        f"import sys, {NAME}.adapters.names; print([m for m in sys.modules if m.split('.')[0] == 'airflow'])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("module", API)

@@ -16,10 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 from urllib.parse import urlsplit, urlunsplit
 
-from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowNotFoundException
-from airflow.sdk.log import mask_secret
-
+from airflow_provider_videos.adapters.connections import lookup_failure
+from airflow_provider_videos.adapters.names import AirflowNotFoundException, BaseHook, mask_secret
 from airflow_provider_videos.api.addresses import ResultHosts
 from airflow_provider_videos.api.capabilities import examine
 from airflow_provider_videos.api.client import AsyncVideosClient, VideosClient, prepare
@@ -33,14 +31,12 @@ from airflow_provider_videos.api.errors import (
 )
 from airflow_provider_videos.api.requests import Endpoint, RequestFormat, SecondsType, Timeouts, as_text
 from airflow_provider_videos.api.retry import Backoff
-from airflow_provider_videos.hooks.lookup import lookup_failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
-    from airflow.sdk import Connection
-
+    from airflow_provider_videos.adapters.names import Connection
     from airflow_provider_videos.api.capabilities import Finding
     from airflow_provider_videos.api.client import Content
     from airflow_provider_videos.api.models import Character, Video, VideoDeleted
@@ -105,8 +101,9 @@ class VideosHook(BaseHook):
         :raises InvalidRequest: if the connection is missing or lacks something; the message says what.
         :raises NotConnected: if Airflow could not say what the connection is.
         """
-        from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
         from asgiref.sync import sync_to_async
+
+        from airflow_provider_videos.adapters.names import get_async_connection, get_async_extra_dejson
 
         try:
             connection = await get_async_connection(self.videos_conn_id)

@@ -16,12 +16,16 @@ from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from airflow.sdk import BaseOperator, RetryDecision, RetryPolicy, Variable
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
-
+from airflow_provider_videos.adapters.names import AirflowFailException, AirflowSkipException
+from airflow_provider_videos.adapters.retries import (
+    ServerPacedRetryPolicy,
+    retry_options,
+    seconds_to_next_try,
+)
+from airflow_provider_videos.adapters.task_states import call_after_success
+from airflow_provider_videos.adapters.templates import PlainMappedData
 from airflow_provider_videos.api.errors import (
     AnswerError,
-    Busy,
     DeliveryError,
     Expired,
     InvalidRequest,
@@ -35,16 +39,12 @@ from airflow_provider_videos.api.errors import (
     VideoFailed,
     VideosError,
 )
-from airflow_provider_videos.hooks.templates import PlainMappedData
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from airflow.providers.openlineage.extractors import OperatorLineage
-    from airflow.sdk import Context
-    from airflow.sdk.execution_time.context import TaskStateStoreAccessor
-
+    from airflow_provider_videos.adapters.names import BaseOperator, Context, OperatorLineage, RetryPolicy
     from airflow_provider_videos.api.client import VideosClient
     from airflow_provider_videos.api.models import Phase, Video
     from airflow_provider_videos.api.requests import Endpoint, Operation, Reference, Upload
@@ -53,9 +53,17 @@ if TYPE_CHECKING:
     from airflow_provider_videos.submission.decision import Facts, OnChanged, OnUnknown
 
 
-_KEYS_OF_A_PAGE = 1000
-_MOST_READINGS = 5
-_LONGEST_RETRY_DELAY = 24 * 3600.0
+__all__ = [
+    "ServerPacedRetryPolicy",
+    "VideoCreateOperator",
+    "VideoDeleteOperator",
+    "VideoDownloadOperator",
+    "VideoEditOperator",
+    "VideoExtendOperator",
+    "VideoListOperator",
+    "VideoPreflightOperator",
+    "VideoRemixOperator",
+]
 
 
 @contextmanager
@@ -89,34 +97,6 @@ class _VideosOperator(PlainMappedData):
         return VideosHook(self.videos_conn_id).get_conn()
 
 
-class ServerPacedRetryPolicy(RetryPolicy):
-    """
-    Retry a busy server when it asked to be, however long that is; else as the task's own settings say.
-
-    The buying operators have it unless they are given a ``retry_policy`` of their own.
-    """
-
-    def evaluate(
-        self,
-        exception: BaseException,
-        try_number: int,  # noqa: ARG002 - Airflow's signature
-        max_tries: int,  # noqa: ARG002 - Airflow's signature
-        context: Context | None = None,  # noqa: ARG002 - Airflow's signature
-    ) -> RetryDecision:
-        """
-        Decide when a failed task is retried.
-
-        :param exception: what failed it.
-        :param try_number: the try that failed.
-        :param max_tries: the most tries there are.
-        :param context: Airflow's context.
-        """
-        if not isinstance(exception, Busy) or exception.retry_after is None:
-            return RetryDecision.default()
-        wait = timedelta(seconds=min(exception.retry_after, _LONGEST_RETRY_DELAY))
-        return RetryDecision.retry(delay=wait, reason=f"the server asked to wait {wait}")
-
-
 class _SubmitOperator(_VideosOperator, ABC):
     """
     What all purchases share: they are made once, recorded, and hand on the id.
@@ -138,10 +118,8 @@ class _SubmitOperator(_VideosOperator, ABC):
         retry_policy: RetryPolicy | None = None,
         **kwargs: Any,
     ) -> None:
-        # A mapped task says None where nobody has chosen.
-        super().__init__(retry_policy=retry_policy or ServerPacedRetryPolicy(), **kwargs)
-        # Added to those of the task and of the DAG's default_args, which an argument would push aside.
-        self.on_success_callback = [*self.on_success_callback, _hand_on]
+        super().__init__(**retry_options(retry_policy), **kwargs)
+        call_after_success(self, _hand_on)
         _check_choice("on_unknown", on_unknown, "adopt", "fail", "resubmit")
         _check_choice("on_changed", on_changed, "fail", "resubmit")
         self.durable = durable
@@ -169,23 +147,25 @@ class _SubmitOperator(_VideosOperator, ABC):
         if not self.durable:
             with self._connect() as client, self._order(client.endpoint) as operation:
                 return client.perform(operation)
+        from airflow_provider_videos.adapters.state import TaskStore
+        from airflow_provider_videos.adapters.variables import Variables
         from airflow_provider_videos.submission.durable import Submission, salvage
         from airflow_provider_videos.submission.ledger import Ledger
         from airflow_provider_videos.submission.shop import Shop
 
-        memory, task_instance = _Memory(context["task_state_store"]), context["ti"]
+        store, task_instance = TaskStore(context), context["ti"]
         owner = {name: getattr(task_instance, name) for name in ("dag_id", "run_id", "task_id", "map_index")}
         try:
             with self._connect() as client, self._order(client.endpoint) as operation:
                 return Submission(
-                    store=memory,
-                    ledger=Ledger(_Variables(), client.endpoint.base_url, owner),
+                    store=store,
+                    ledger=Ledger(Variables(), client.endpoint.base_url, owner),
                     facts=self._facts(task_instance, operation.fingerprint(client.endpoint)),
                     shop=Shop(client, operation),
                     log=self.log,
                 ).submit()
         except InvalidRequest as problem:
-            return salvage(memory, owner, task_instance.max_tries, problem, self.log)
+            return salvage(store, owner, task_instance.max_tries, problem, self.log)
 
     def _facts(self, task_instance: Any, fingerprint: str) -> Facts:
         from airflow_provider_videos.submission.decision import Facts
@@ -196,74 +176,16 @@ class _SubmitOperator(_VideosOperator, ABC):
             on_unknown=self.on_unknown,
             on_changed=self.on_changed,
             tries_left=max(0, task_instance.max_tries + 1 - task_instance.try_number),
-            next_try=self._seconds_to_the_next_try(task_instance.try_number),
+            next_try=seconds_to_next_try(self, task_instance.try_number),
         )
-
-    def _seconds_to_the_next_try(self, try_number: int) -> float:
-        """Return after how many seconds Airflow retries the task, jitter left aside."""
-        delay, longest = self.retry_delay, self.max_retry_delay
-        seconds = delay.total_seconds() if isinstance(delay, timedelta) else float(delay)
-        if self.retry_exponential_backoff:
-            factor = max(2.0, float(self.retry_exponential_backoff))
-            seconds = min(seconds * factor ** min(try_number - 1, 64), _LONGEST_RETRY_DELAY)
-        bound = longest.total_seconds() if isinstance(longest, timedelta) else longest
-        return min(seconds, float(bound)) if bound else seconds
 
 
 def _hand_on(context: Context) -> None:
-    """
-    Remember, once Airflow has ended a try in success, that a clear from here on asks for a new video.
-
-    Airflow also calls this where it could not report the success, so it is asked first.
-    """
+    """Remember that a clear from here on asks for a new video."""
+    from airflow_provider_videos.adapters.state import TaskStore
     from airflow_provider_videos.submission.durable import hand_on
 
-    task_instance = context["ti"]
-    states = task_instance.get_task_states(
-        dag_id=task_instance.dag_id,
-        task_ids=[task_instance.task_id],
-        run_ids=[task_instance.run_id],
-        map_index=task_instance.map_index,
-    )
-    if [state for tasks in states.values() for state in tasks.values()] == ["success"]:
-        hand_on(_Memory(context["task_state_store"]), task_instance.max_tries)
-
-
-class _Memory:
-    """The task state store, in which a purchase never expires."""
-
-    def __init__(self, store: TaskStateStoreAccessor) -> None:
-        self._store = store
-
-    def get(self, key: str) -> Any:
-        return self._store.get(key)
-
-    def set(self, key: str, value: Any) -> None:
-        from airflow.sdk.execution_time.context import NEVER_EXPIRE
-
-        self._store.set(key, value, retention=NEVER_EXPIRE)
-
-    def delete(self, key: str) -> None:
-        self._store.delete(key)
-
-
-class _Variables:
-    """Airflow's Variables, which all tasks share."""
-
-    def keys(self, prefix: str) -> Sequence[str]:
-        found = set(Variable.keys(prefix=prefix))
-        # Airflow reads them page by page, and a key that is removed meanwhile hides one of the next page.
-        for _ in range(_MOST_READINGS if len(found) >= _KEYS_OF_A_PAGE else 0):
-            if found.issuperset(again := list(Variable.keys(prefix=prefix))):
-                break
-            found.update(again)
-        return sorted(found)
-
-    def set(self, key: str, value: str) -> None:
-        Variable.set(key, value, description="Who buys which video; removed after some days")
-
-    def delete(self, key: str) -> None:
-        Variable.delete(key)
+    hand_on(TaskStore(context), context["ti"].max_tries)
 
 
 def _check_choice(name: str, value: str, *choices: str) -> None:
@@ -647,12 +569,13 @@ class VideoDownloadOperator(_VideosOperator):
     def _deliver(
         self, context: Context, client: VideosClient, video: Video | None, orders: list[Order]
     ) -> list[Receipt]:
+        from airflow_provider_videos.adapters.state import TaskStore
         from airflow_provider_videos.delivery.deliver import Courier
         from airflow_provider_videos.delivery.record import Record
         from airflow_provider_videos.operators.download import stores_of
 
         stores = stores_of(self.aws_conn_id)
-        record = Record(_Memory(context["task_state_store"]))
+        record = Record(TaskStore(context))
         courier = Courier(client, video, stores, record, self.log)
         orders[0].destination.reach(stores)
         courier.tidy()
@@ -669,16 +592,17 @@ class VideoDownloadOperator(_VideosOperator):
         return receipts
 
     def _tell(self, context: Context, video: Video | None, receipts: list[Receipt]) -> None:
+        from airflow_provider_videos.adapters.lineage import emit_asset_events, report_hook_lineage
         from airflow_provider_videos.hooks.videos import VideosHook
-        from airflow_provider_videos.operators.download import facts_of, tell_collector, tell_outlets
+        from airflow_provider_videos.operators.download import facts_of
 
         for receipt in receipts:
             self.log.info(
                 "There are %s bytes of %s at %s", receipt.size_bytes, receipt.content_type, receipt.uri
             )
         self._files = [facts_of(receipt, video) for receipt in receipts]
-        tell_outlets(context, self.outlets, self._files)
-        tell_collector(VideosHook(self.videos_conn_id), self._files)
+        emit_asset_events(context, self.outlets, self._files)
+        report_hook_lineage(VideosHook(self.videos_conn_id), self._files)
 
 
 class VideoPreflightOperator(PlainMappedData):
@@ -717,6 +641,7 @@ class VideoPreflightOperator(PlainMappedData):
 
     def execute(self, context: Context) -> None:
         """Look what stands there, write and take back."""
+        from airflow_provider_videos.adapters.state import TaskStore
         from airflow_provider_videos.delivery.destinations import Destination
         from airflow_provider_videos.delivery.preflight import Preflight
         from airflow_provider_videos.operators.download import stores_of
@@ -724,8 +649,7 @@ class VideoPreflightOperator(PlainMappedData):
         with _never_retried(InvalidRequest, Taken):
             _read_texts(self, "destination", optional=("aws_conn_id",))
             destination = Destination.parse(self.destination)
-            memory = _Memory(context["task_state_store"])
-            preflight = Preflight(destination, stores_of(self.aws_conn_id), memory, self.log)
+            preflight = Preflight(destination, stores_of(self.aws_conn_id), TaskStore(context), self.log)
             preflight.check(may_replace=self.if_exists == "overwrite")
         self.log.info("%s can be written to", self.destination)
 
@@ -856,14 +780,9 @@ def _reference(reference: str | Mapping[str, Any] | None) -> Iterator[Reference 
 
 @contextmanager
 def _opened(parameter: str, path: str) -> Iterator[tuple[str, BinaryIO]]:
-    from airflow.sdk import ObjectStoragePath
-
+    from airflow_provider_videos.adapters.storage import open_file
     from airflow_provider_videos.api.requests import as_text
 
-    location = ObjectStoragePath(as_text(parameter, path))
-    try:
-        file = location.open("rb")  # type: ignore[no-untyped-call] # Airflow's method has no types
-    except (FileNotFoundError, IsADirectoryError, PermissionError, ValueError, ImportError) as error:
-        raise InvalidRequest(f"{parameter} {path!r} cannot be read: {error}") from error
+    name, file = open_file(parameter, as_text(parameter, path))
     with file:
-        yield location.name, file
+        yield name, file

@@ -9,17 +9,18 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow.sdk import BaseOperator, BaseSensorOperator, PokeReturnValue
-from airflow.sdk.configuration import conf
-from airflow.sdk.definitions.xcom_arg import PlainXComArg
-from airflow.sdk.exceptions import (
+from airflow_provider_videos.adapters.names import (
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
     AirflowTaskTimeout,
+    BaseOperator,
+    BaseSensorOperator,
+    PokeReturnValue,
     TaskDeferralTimeout,
+    conf,
 )
-
+from airflow_provider_videos.adapters.templates import PlainMappedData
 from airflow_provider_videos.api.errors import (
     AnswerError,
     NotFound,
@@ -32,14 +33,11 @@ from airflow_provider_videos.api.errors import (
     VideosError,
     VideoUnavailable,
 )
-from airflow_provider_videos.hooks.templates import PlainMappedData
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from airflow.sdk import Context
-    from airflow.triggers.base import StartTriggerArgs
-
+    from airflow_provider_videos.adapters.names import Context, StartTriggerArgs
     from airflow_provider_videos.api.client import VideosClient
     from airflow_provider_videos.api.models import Video, VideoDeleted
     from airflow_provider_videos.polling.watch import Watch
@@ -211,7 +209,7 @@ class VideoSensor(PlainMappedData, BaseSensorOperator):
 
     def on_kill(self) -> None:
         """Delete the video if it was told to and a user has failed the task; Airflow calls it for less."""
-        from airflow_provider_videos.triggers.videos import was_marked_failed
+        from airflow_provider_videos.adapters.task_states import was_marked_failed
 
         if self.cancel_on_kill and was_marked_failed(self._task_instance):
             self._cancel()
@@ -289,53 +287,31 @@ class VideoSensor(PlainMappedData, BaseSensorOperator):
         }
 
     def _start_from_trigger(self) -> None:
-        from airflow.triggers.base import StartTriggerArgs
+        from airflow_provider_videos.adapters.triggerer import NeedsWorkerError, start_args
 
-        video_id = self._video_id_template()
-        if video_id is None:
-            warnings.warn(
-                f"{self.task_id}: start_from_trigger needs a video_id that can be rendered in the triggerer: "
-                "the output of a task that is not mapped, or of one in the same mapped task group, or a "
-                "template with xcom_pull(..., map_indexes=ti.map_index). The wait starts on a worker.",
-                stacklevel=4,
+        try:
+            self.start_trigger_args = start_args(
+                self,
+                trigger="airflow_provider_videos.triggers.videos.VideoTrigger",
+                reference=("video_id", self.video_id),
+                kwargs=self._trigger_kwargs(),
+                next_method="execute_complete",
+                timeout=timedelta(seconds=self._patience),
             )
-            return
-        self.start_from_trigger = True
-        self.start_trigger_args = StartTriggerArgs(
-            trigger_cls="airflow_provider_videos.triggers.videos.VideoTrigger",
-            trigger_kwargs={"video_id": video_id, **self._trigger_kwargs()},
-            next_method="execute_complete",
-            timeout=timedelta(seconds=self._patience),
-        )
-
-    def _video_id_template(self) -> str | None:
-        """Write the id as a template: Airflow resolves no other reference in a triggerer."""
-        given: object = self.video_id
-        group = self.get_closest_mapped_task_group()
-        if isinstance(given, str):
-            ambiguous = group and "xcom_pull" in given and "map_indexes" not in given
-            return None if ambiguous else given
-        if not isinstance(given, PlainXComArg) or not isinstance(given.operator, BaseOperator):
-            return None
-        source = given.operator
-        theirs = source.get_closest_mapped_task_group()
-        if theirs not in (None, group):
-            return None
-        index = "-1" if theirs is None else "ti.map_index"
-        pull = f"task_ids={source.task_id!r}, key={given.key!r}, map_indexes={index}"
-        return f"{{{{ ti.xcom_pull({pull}) }}}}"
+        except NeedsWorkerError as reason:
+            warnings.warn(f"{self.task_id}: {reason}. The wait starts on a worker.", stacklevel=4)
+        else:
+            self.start_from_trigger = True
 
     def _is_listened_to(self) -> bool:
-        from airflow.listeners.listener import get_listener_manager
+        from airflow_provider_videos.adapters.triggerer import NeedsWorkerError, require_end_in_triggerer
 
-        if not get_listener_manager().has_listeners:
-            return False
-        warnings.warn(
-            f"{self.task_id}: end_from_trigger=True is refused by Airflow where listeners are registered, "
-            "such as the OpenLineage provider's. The wait ends on a worker.",
-            stacklevel=4,
-        )
-        return True
+        try:
+            require_end_in_triggerer()
+        except NeedsWorkerError as reason:
+            warnings.warn(f"{self.task_id}: {reason}. The wait ends on a worker.", stacklevel=4)
+            return True
+        return False
 
     def _look_again(self, context: Context, status: str) -> Video | None:
         """Ask, each time on a fresh connection, until the answer is not another replica's or an accident."""
@@ -415,10 +391,11 @@ class VideoSensor(PlainMappedData, BaseSensorOperator):
 
     def _recall(self, context: Context) -> Watch:
         """Return what this try knows of its wait; in reschedule mode each poke is a new process."""
+        from airflow_provider_videos.adapters.state import TaskStore
         from airflow_provider_videos.polling.watch import Watch
 
         if self._watch is None:
-            record: Any = context["task_state_store"].get(_RECORD) if self.reschedule else None
+            record = TaskStore(context).get(_RECORD) if self.reschedule else None
             if record and record["try_number"] == context["ti"].try_number:
                 self._watch = Watch.from_record(record["watch"])
             else:
@@ -426,9 +403,11 @@ class VideoSensor(PlainMappedData, BaseSensorOperator):
         return self._watch
 
     def _keep(self, context: Context, watch: Watch) -> None:
+        from airflow_provider_videos.adapters.state import TaskStore
+
         if self.reschedule:
-            record: Any = {"try_number": context["ti"].try_number, "watch": watch.record()}
-            context["task_state_store"].set(_RECORD, record)
+            record = {"try_number": context["ti"].try_number, "watch": watch.record()}
+            TaskStore(context).set_for_now(_RECORD, record)
 
     @contextmanager
     def _outcomes(self) -> Iterator[None]:

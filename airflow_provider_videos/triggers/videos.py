@@ -8,11 +8,9 @@ from datetime import UTC, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.observability import stats
-from airflow.sdk import TaskInstanceState
-from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
-from airflow.triggers.base import BaseTrigger, TaskSuccessEvent, TriggerEvent
-
+from airflow_provider_videos.adapters import metrics
+from airflow_provider_videos.adapters.names import BaseTrigger, TaskSuccessEvent, TriggerEvent
+from airflow_provider_videos.adapters.task_states import was_marked_failed_async
 from airflow_provider_videos.api.errors import (
     AnswerError,
     VideoFailed,
@@ -154,7 +152,7 @@ class VideoTrigger(BaseTrigger):
         await asyncio.shield(cancelling)
 
     async def _cancel(self) -> None:
-        if not await asyncio.to_thread(was_marked_failed, self.task_instance):
+        if not await was_marked_failed_async(self.task_instance):
             self.log.info("Video %s goes on: its task has not been failed", self.video_id)
             return
         server = self.videos_conn_id
@@ -177,7 +175,7 @@ class VideoTrigger(BaseTrigger):
                 try:
                     await self._ask(poller)
                 finally:
-                    stats.gauge("videos.waits", poller.waits - 1, tags={"conn_id": self.videos_conn_id})
+                    metrics.gauge("videos.waits", poller.waits - 1, tags={"conn_id": self.videos_conn_id})
         except TimeoutError:
             if not time_left.expired():
                 raise
@@ -201,10 +199,10 @@ class VideoTrigger(BaseTrigger):
             )
             now = clock()
             if heard_at is None:
-                stats.gauge("videos.waits", poller.waits, tags={"conn_id": self.videos_conn_id})
+                metrics.gauge("videos.waits", poller.waits, tags={"conn_id": self.videos_conn_id})
             for name, count in poller.counts().items():
                 # The first to hear tells for all that hear with it.
-                stats.incr(f"videos.{name}", count, tags={"conn_id": self.videos_conn_id})
+                metrics.incr(f"videos.{name}", count, tags={"conn_id": self.videos_conn_id})
             serves_others = await poller.serves_others(self.video_id) if watch.is_faulty else None
             done = self._take(watch, heard, now + epoch, serves_others)
             due, heard_at = next_due(now, due, interval), now
@@ -220,7 +218,9 @@ class VideoTrigger(BaseTrigger):
 
     async def _endpoint(self) -> Endpoint:
         # The first metric has Airflow read a file for a fifth of a second, in which a loop would stand still.
-        await asyncio.to_thread(stats.incr, "videos.connection_reads", tags={"conn_id": self.videos_conn_id})
+        await asyncio.to_thread(
+            metrics.incr, "videos.connection_reads", tags={"conn_id": self.videos_conn_id}
+        )
         return await VideosHook(self.videos_conn_id).get_async_endpoint()
 
     def _interval(self, now: float) -> float:
@@ -245,34 +245,16 @@ class VideoTrigger(BaseTrigger):
         return (end if end.tzinfo else end.replace(tzinfo=UTC)).timestamp()
 
 
-def was_marked_failed(task_instance: Any) -> bool:
-    """
-    Say whether a user has failed a task; asks Airflow, so not on an event loop.
-
-    It was not where the task waits, runs or is to run again: then a triggerer or a worker has gone, a trigger
-    has moved, or a retry or a clear has taken over.
-
-    :param task_instance: the task instance.
-    """
-    states = RuntimeTaskInstance.get_task_states(
-        dag_id=task_instance.dag_id,
-        task_ids=[task_instance.task_id],
-        run_ids=[task_instance.run_id],
-        map_index=task_instance.map_index,
-    )
-    return set(states.get(task_instance.run_id, {}).values()) == {TaskInstanceState.FAILED}
-
-
 def _measure(heard: Heard, conn_id: str) -> None:
     """Tell Airflow's metrics what a wait has heard; the README explains each name."""
     tags, answer = {"conn_id": conn_id}, heard.answer
     if heard.seconds is not None:
-        stats.timing("videos.poll_duration", timedelta(seconds=heard.seconds), tags=tags)
+        metrics.timing("videos.poll_duration", timedelta(seconds=heard.seconds), tags=tags)
     if isinstance(answer, VideosError):
-        stats.incr("videos.poll_errors", tags=tags | {"error": type(answer).__name__})
+        metrics.incr("videos.poll_errors", tags=tags | {"error": type(answer).__name__})
     elif answer.has_ended and answer.completed_at:
         late = max(0.0, time.time() - answer.completed_at)
-        stats.timing("videos.notice_delay", timedelta(seconds=late), tags=tags)
+        metrics.timing("videos.notice_delay", timedelta(seconds=late), tags=tags)
 
 
 def _without_words(error: VideosError) -> str:

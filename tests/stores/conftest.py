@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from airflow.sdk import ObjectStoragePath
 
-from airflow_provider_videos.operators.download import filesystem
+from airflow_provider_videos.adapters.storage import filesystem
 from tests.delivery import conftest as delivery
 from tests.delivery.conftest import deliver, memory, one_server, s3, s3_endpoint, s3_root, server
 

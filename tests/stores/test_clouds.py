@@ -9,11 +9,11 @@ import sys
 
 import pytest
 
+from airflow_provider_videos.adapters.storage import filesystem
 from airflow_provider_videos.api.errors import DeliveryError, Taken
 from airflow_provider_videos.delivery.destinations import Destination, Stores
 from airflow_provider_videos.delivery.filesystem import FilesystemFile
 from airflow_provider_videos.delivery.sinks import Description
-from airflow_provider_videos.operators.download import filesystem
 from tests.delivery.conftest import Waits
 from tests.delivery.films import MIB, film, served
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.stores
 HALF_WRITTEN = """
 import os, signal, sys
 from airflow_provider_videos.delivery.filesystem import FilesystemFile
-from airflow_provider_videos.operators.download import filesystem
+from airflow_provider_videos.adapters.storage import filesystem
 
 opened, path = filesystem(sys.argv[1])
 with FilesystemFile(opened, path, sys.argv[1], print) as file:

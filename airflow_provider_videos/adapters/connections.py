@@ -1,11 +1,19 @@
-"""Why Airflow did not find a connection: it says "not found" also where one of its sources failed."""
+"""Reason why Airflow did not find a connection: it says "not found" also where one of its sources failed."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
+
+from airflow_provider_videos.adapters.supervisor import find_connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+def use_server_sources() -> None:
+    """Have this process read connections as ``airflow connections`` does, also from Airflow's database."""
+    os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
 
 
 def lookup_failure(conn_id: str) -> str | None:
@@ -32,22 +40,9 @@ def lookup_failure(conn_id: str) -> str | None:
 def _lookup(backend: Any) -> Callable[[str], Any]:
     # This one says None whatever happens; what it asks does not.
     if type(backend).__name__ == "ExecutionAPISecretsBackend":
-        return _ask_supervisor
+        return find_connection
     lookup: Callable[[str], Any] = backend.get_connection
     return lookup
-
-
-def _ask_supervisor(conn_id: str) -> Any:
-    from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
-    from airflow.sdk.execution_time import task_runner
-    from airflow.sdk.execution_time.comms import ErrorResponse, GetConnection
-
-    answer = task_runner.SUPERVISOR_COMMS.send(GetConnection(conn_id=conn_id))
-    if not isinstance(answer, ErrorResponse):
-        return answer
-    if answer.error is not ErrorType.CONNECTION_NOT_FOUND:
-        raise AirflowRuntimeError(answer)
-    return None
 
 
 def _kind(error: Exception) -> str:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
-from airflow.sdk.definitions.mappedoperator import MappedOperator
-from airflow.sdk.exceptions import AirflowFailException
+from airflow_provider_videos.adapters.names import AirflowFailException, BaseOperator, MappedOperator
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from airflow.sdk import Context
+    from airflow_provider_videos.adapters.names import Context
 
 _MARKS = ("{{", "{%", "{#")
 

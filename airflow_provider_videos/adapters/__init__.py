@@ -1,0 +1,1 @@
+"""Adapters to Airflow: the only modules that may differ between its releases."""

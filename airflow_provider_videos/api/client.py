@@ -5,185 +5,35 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import aclosing, asynccontextmanager, closing, contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
 
-from airflow_provider_videos.api import requests, responses
+from airflow_provider_videos.api import requests
 from airflow_provider_videos.api.clock import default_clock
+from airflow_provider_videos.api.content import Content, async_content_of, content_of
 from airflow_provider_videos.api.environment import tls_context
-from airflow_provider_videos.api.errors import TransportError, VideosError
-from airflow_provider_videos.api.exchange import Cursor, Pause, Reply, Send, Step, exchange
+from airflow_provider_videos.api.errors import VideosError
+from airflow_provider_videos.api.exchange import Cursor, Done, Pause, Reply, Send, Step, advance, exchange
 from airflow_provider_videos.api.lanes import Lanes
-from airflow_provider_videos.api.redaction import Redactor
-from airflow_provider_videos.api.retry import Backoff, parse_retry_after
+from airflow_provider_videos.api.reading import async_read, is_file, is_long, read
+from airflow_provider_videos.api.retry import Backoff
 from airflow_provider_videos.api.transport import AsyncTransport, Deadline, Transport, needs_tls
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 
     from airflow_provider_videos.api.clock import Clock
+    from airflow_provider_videos.api.endpoint import Endpoint
     from airflow_provider_videos.api.models import Character, Video, VideoDeleted, VideoPage
-    from airflow_provider_videos.api.requests import Endpoint, Operation, Reference, Upload
+    from airflow_provider_videos.api.requests import Operation
+    from airflow_provider_videos.api.uploads import Reference, Upload
+
+__all__ = ["AsyncVideosClient", "Content", "VideosClient", "prepare"]
 
 T = TypeVar("T")
-Chunks = TypeVar("Chunks")
 
 _TOO_LATE = "the answer was not complete in time"
-_OF_THE_WIRE = {b"content-encoding", b"content-length", b"transfer-encoding"}
-
-# An event loop does nothing else while a body of many tiny pieces is taken in.
-_BREATH_SECONDS = 0.005
-
-
-@dataclass(frozen=True, slots=True)
-class Content(Generic[Chunks]):
-    """
-    A file on its way from the server.
-
-    :param content_type: what the server calls it; not to be trusted.
-    :param length: how many bytes it promised, where it did.
-    :param chunks: the bytes, to be iterated over once.
-    :param start: which byte of the file is the first; None where a part came and did not say which.
-    :param total: how long the whole file is, where the server said so.
-    :param etag: what tells the file from any other, where the server has such a thing.
-    :param digest: the algorithm and the hexadecimal digest of the whole file, where the server sent one.
-    :param status_code: the HTTP status, which is a success; not every one of them comes with a file.
-    :param retry_after: the seconds the server asked to wait.
-    :param redactor: takes secrets out of its words; None where it is not the server's, and none is repeated.
-    """
-
-    content_type: str | None
-    length: int | None
-    chunks: Chunks
-    start: int | None = 0
-    total: int | None = None
-    etag: str | None = None
-    digest: tuple[str, str] | None = None
-    status_code: int = 200
-    retry_after: float | None = None
-    redactor: Redactor | None = field(default_factory=Redactor, repr=False)
-
-
-def _content(
-    response: httpx.Response, chunks: Chunks, redactor: Redactor | None, now: float
-) -> Content[Chunks]:
-    headers = response.headers
-    length = responses.read_length(headers)
-    start, total = responses.read_range(headers) if response.status_code == 206 else (0, length)
-    return Content(
-        responses.read_content_type(headers),
-        length,
-        chunks,
-        start=start,
-        total=total,
-        etag=responses.read_etag(headers),
-        digest=None if response.status_code == 206 else responses.read_digest(headers),
-        status_code=response.status_code,
-        retry_after=parse_retry_after(headers, now),
-        redactor=redactor,
-    )
-
-
-def _redactor_of(response: httpx.Response, endpoint: Endpoint) -> Redactor | None:
-    return endpoint.redactor if endpoint.is_home_of(str(response.request.url)) else None
-
-
-def _broken_off(error: httpx.RequestError, video_id: str, redactor: Redactor | None) -> TransportError:
-    reason = type(error).__name__ + (f": {redactor.redact(str(error))}" if redactor else "")
-    return TransportError(f"download: the answer broke off: {reason}", video_id=video_id)
-
-
-# What httpx raises may quote the answer, so none of its errors is left to be the cause of ours.
-
-
-def _chunks(response: httpx.Response, video_id: str, redactor: Redactor | None) -> Iterator[bytes]:
-    try:
-        yield from response.iter_raw()
-    except httpx.RequestError as error:
-        raise _broken_off(error, video_id, redactor) from None
-
-
-async def _achunks(
-    response: httpx.Response, video_id: str, redactor: Redactor | None
-) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in response.aiter_raw():
-            yield chunk
-    except httpx.RequestError as error:
-        raise _broken_off(error, video_id, redactor) from None
-
-
-class _Body:
-    """
-    An answer's body as it is read, up to a limit.
-
-    :param step: what was asked.
-    :param response: the answer, its body unread.
-    """
-
-    def __init__(self, step: Send, response: httpx.Response) -> None:
-        self._response = response
-        self._limit = step.longest if response.is_success else responses.MAX_ANSWER_BYTES
-        self._bytes = bytearray()
-
-    def add(self, chunk: bytes) -> bool:
-        """Take in a piece and say whether that is more than may come."""
-        self._bytes += chunk[: self._limit + 1]
-        return len(self._bytes) > self._limit
-
-    def whole(self) -> httpx.Response:
-        """Return the answer with its body read; an encoded one is left as it came, unread by anybody."""
-        headers = [
-            (name, value) for name, value in self._response.headers.raw if name.lower() not in _OF_THE_WIRE
-        ]
-        encoding = responses.encoding_of(self._response.headers) if self._bytes else None
-        return httpx.Response(
-            self._response.status_code,
-            headers=headers,
-            content=b"" if encoding else bytes(self._bytes),
-            request=self._response.request,
-            extensions={"encoding": encoding, "limit": self._limit, "size": len(self._bytes)},
-        )
-
-
-def _read(response: httpx.Response, step: Send) -> httpx.Response:
-    body = _Body(step, response)
-    any(map(body.add, response.iter_raw()))
-    return body.whole()
-
-
-async def _aread(response: httpx.Response, step: Send) -> httpx.Response:
-    body, breath = _Body(step, response), time.monotonic()
-    async for chunk in response.aiter_raw():
-        if body.add(chunk):
-            break
-        if time.monotonic() > breath + _BREATH_SECONDS:
-            await asyncio.sleep(0)
-            breath = time.monotonic()
-    return body.whole()
-
-
-def _is_long(reply: Reply) -> bool:
-    """Say whether to read an answer would hold an event loop for too long."""
-    return isinstance(reply, httpx.Response) and reply.extensions.get("size", 0) > responses.MAX_ANSWER_BYTES
-
-
-@dataclass(frozen=True, slots=True)
-class _Done(Generic[T]):
-    value: T
-
-
-def _advance(flow: Generator[Step, Reply, T], reply: Reply) -> Step | _Done[T]:
-    try:
-        return flow.send(reply)
-    except StopIteration as end:
-        return _Done(end.value)
-
-
-def _is_a_file(step: Send, response: httpx.Response) -> bool:
-    return step.streams and response.is_success and not responses.encoding_of(response.headers)
 
 
 @contextmanager
@@ -426,8 +276,7 @@ class VideosClient:
             requests.download_content(video_id, variant=variant, offset=offset, etag=etag)
         )
         with closing(response):
-            redactor = _redactor_of(response, self.endpoint)
-            yield _content(response, _chunks(response, video_id, redactor), redactor, self._clock.now())
+            yield content_of(response, video_id, self.endpoint, self._clock.now())
 
     def list_models(self) -> Sequence[str]:
         """Return the names of the server's models, where it lists them."""
@@ -446,11 +295,11 @@ class VideosClient:
             raise _without_history(error) from None
 
     def _run(self, flow: Generator[Step, Reply, T], before_send: Callable[[], None] | None) -> T:
-        step = _advance(flow, None)
-        while not isinstance(step, _Done):
+        step = advance(flow, None)
+        while not isinstance(step, Done):
             if before_send and isinstance(step, Send):
                 before_send()
-            step = _advance(flow, self._take(step))
+            step = advance(flow, self._take(step))
         return step.value
 
     def _take(self, step: Step) -> Reply:
@@ -461,10 +310,10 @@ class VideosClient:
         try:
             with _patient(step, self.endpoint, step.until - self._clock.monotonic()):
                 response = http.send(step.request, stream=True)
-            if _is_a_file(step, response):
+            if is_file(step, response):
                 return response
             with closing(response):
-                return _read(response, step)
+                return read(response, step)
         except httpx.RequestError as error:
             return error
 
@@ -593,8 +442,7 @@ class AsyncVideosClient:
             requests.download_content(video_id, variant=variant, offset=offset, etag=etag)
         )
         async with aclosing(response):
-            redactor = _redactor_of(response, self.endpoint)
-            yield _content(response, _achunks(response, video_id, redactor), redactor, self._clock.now())
+            yield async_content_of(response, video_id, self.endpoint, self._clock.now())
 
     async def list_models(self) -> Sequence[str]:
         """Return the names of the server's models, where it lists them."""
@@ -608,12 +456,10 @@ class AsyncVideosClient:
             raise _without_history(error) from None
 
     async def _run(self, flow: Generator[Step, Reply, T]) -> T:
-        step = _advance(flow, None)
-        while not isinstance(step, _Done):
+        step = advance(flow, None)
+        while not isinstance(step, Done):
             reply = await self._take(step)
-            step = (
-                await asyncio.to_thread(_advance, flow, reply) if _is_long(reply) else _advance(flow, reply)
-            )
+            step = await asyncio.to_thread(advance, flow, reply) if is_long(reply) else advance(flow, reply)
         return step.value
 
     async def _take(self, step: Step) -> Reply:
@@ -626,10 +472,10 @@ class AsyncVideosClient:
             async with asyncio.timeout(max(0.0, left)):
                 with _patient(step, self.endpoint, left):
                     response = await http.send(step.request, stream=True)
-                if _is_a_file(step, response):
+                if is_file(step, response):
                     return response
                 async with aclosing(response):
-                    return await _aread(response, step)
+                    return await async_read(response, step)
         except TimeoutError:
             return httpx.ReadTimeout(_TOO_LATE, request=step.request)
         except httpx.RequestError as error:

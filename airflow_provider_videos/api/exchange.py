@@ -10,13 +10,14 @@ from __future__ import annotations
 import itertools
 import random
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import urljoin
 
 import httpx
 
-from airflow_provider_videos.api import requests, responses
+from airflow_provider_videos.api import failures, requests, responses
 from airflow_provider_videos.api.addresses import check_address
+from airflow_provider_videos.api.endpoint import is_address
 from airflow_provider_videos.api.environment import address_of
 from airflow_provider_videos.api.errors import (
     NotConnected,
@@ -26,6 +27,7 @@ from airflow_provider_videos.api.errors import (
     Unreadable,
     VideosError,
 )
+from airflow_provider_videos.api.headers import read_location
 from airflow_provider_videos.api.models import Phase
 from airflow_provider_videos.api.retry import Backoff, Call, Event, Outcome, Verdict, judge
 
@@ -33,9 +35,10 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from airflow_provider_videos.api.clock import Clock
+    from airflow_provider_videos.api.endpoint import Endpoint
     from airflow_provider_videos.api.models import Video, VideoPage
     from airflow_provider_videos.api.redaction import Redactor
-    from airflow_provider_videos.api.requests import Endpoint, Operation
+    from airflow_provider_videos.api.requests import Operation
 
 T = TypeVar("T")
 
@@ -85,6 +88,30 @@ class Pause:
 
 Step = Send | Pause
 Reply = httpx.Response | httpx.RequestError | None
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[T]):
+    """
+    End of :func:`exchange`.
+
+    :param value: what it came to.
+    """
+
+    value: T
+
+
+def advance(flow: Generator[Step, Reply, T], reply: Reply) -> Step | Done[T]:
+    """
+    Take an operation to its next step, or to its end.
+
+    :param flow: what :func:`exchange` has returned.
+    :param reply: what came of the step before; None at first.
+    """
+    try:
+        return flow.send(reply)
+    except StopIteration as end:
+        return Done(end.value)
 
 
 def exchange(
@@ -149,7 +176,7 @@ def _send(operation: Operation[Any], endpoint: Endpoint, until: float) -> Send:
 def _is_missing(operation: Operation[T], reply: Reply, now: float) -> bool:
     if not isinstance(reply, httpx.Response) or reply.is_success or reply.status_code in _ABOUT_THE_KEY:
         return False
-    return judge(operation.call, responses.outcome_of(reply, now)) is Verdict.RAISE
+    return judge(operation.call, failures.outcome_of(reply, now)) is Verdict.RAISE
 
 
 def _job(
@@ -180,7 +207,7 @@ def _redirected(operation: Operation[T], endpoint: Endpoint, reply: Reply) -> Op
     # Only content may live elsewhere; any other redirect is a wrong base URL or a login page.
     if not operation.streams or not isinstance(reply, httpx.Response) or not reply.has_redirect_location:
         return None
-    return _elsewhere(operation, endpoint, str(reply.request.url), responses.read_location(reply.headers))
+    return _elsewhere(operation, endpoint, str(reply.request.url), read_location(reply.headers))
 
 
 def _elsewhere(operation: Operation[T], endpoint: Endpoint, base: str, location: str) -> Operation[T] | None:
@@ -188,7 +215,7 @@ def _elsewhere(operation: Operation[T], endpoint: Endpoint, base: str, location:
         address = urljoin(base, location)
     except ValueError:
         return None
-    if not requests.is_address(address):
+    if not is_address(address):
         return None
     check_address(endpoint, httpx.URL(address))
     return replace(operation, location=address)
@@ -203,7 +230,7 @@ def _value(operation: Operation[T], endpoint: Endpoint, reply: Reply) -> T | Non
         return value if value is None else _fit(operation, value, redactor)
     except Unreadable as problem:
         at_home = endpoint.is_home_of(str(reply.request.url))
-        error = responses.with_words_of(reply, problem, secrets=redactor, at_home=at_home)
+        error = failures.with_words_of(reply, problem, secrets=redactor, at_home=at_home)
     if judge(operation.call, Outcome(Event.UNREADABLE)) is Verdict.UNKNOWN:
         raise _unknown(operation, str(error))
     raise error
@@ -229,7 +256,7 @@ def _fit(operation: Operation[T], value: T, redactor: Redactor) -> T:
 
 def _outcome(reply: Reply, now: float) -> Outcome:
     if isinstance(reply, httpx.Response):
-        return responses.outcome_of(reply, now)
+        return failures.outcome_of(reply, now)
     return Outcome(Event.NOT_SENT if isinstance(reply, _NOTHING_WAS_SENT) else Event.LOST)
 
 
@@ -250,7 +277,7 @@ def _unnamed_error(
     operation: Operation[Any], endpoint: Endpoint, reply: Reply, outcome: Outcome, verdict: Verdict
 ) -> VideosError:
     if isinstance(reply, httpx.Response):
-        error = responses.error_of(
+        error = failures.error_of(
             reply,
             outcome,
             operation=operation.name,

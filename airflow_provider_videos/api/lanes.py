@@ -18,7 +18,7 @@ from airflow_provider_videos.api.transport import AsyncTransport
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from airflow_provider_videos.api.requests import Endpoint
+    from airflow_provider_videos.api.endpoint import Endpoint
 
 
 class Lanes:

@@ -1,296 +1,77 @@
 """
-What is asked of a Videos server: the connection's settings and a builder for each operation.
+Requests to a Videos server: a builder for each operation.
 
 A builder returns an :class:`Operation`, plain data that either client shell can send. The shapes are those of
-the contract; what differs between servers is a field of :class:`Endpoint`.
+the contract; what differs between servers is a field of :class:`.Endpoint`.
 """
 
 from __future__ import annotations
 
-import base64
-import functools
 import hashlib
-import io
 import json
 import math
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Literal, TypeVar
-from urllib.parse import SplitResult, quote, urlsplit
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from urllib.parse import quote
 
 import httpx
 
 from airflow_provider_videos import __version__
 from airflow_provider_videos.api import responses
-from airflow_provider_videos.api.addresses import ResultHosts
-from airflow_provider_videos.api.containers import (
-    AVI,
-    ENOUGH_TO_TELL,
-    JPEG,
-    MKV,
-    MOV,
-    MP4,
-    PNG,
-    WEBM,
-    WEBP,
-    Container,
-    sniff,
+from airflow_provider_videos.api.bounded_json import MAX_ANSWER_BYTES, MAX_PAGE_BYTES
+from airflow_provider_videos.api.endpoint import (
+    Endpoint,
+    RequestFormat,
+    SecondsType,
+    Timeouts,
+    merged_headers,
+    parsed_url,
 )
-from airflow_provider_videos.api.environment import address_of
 from airflow_provider_videos.api.errors import InvalidRequest
+from airflow_provider_videos.api.failures import find_failed_video
 from airflow_provider_videos.api.models import VideoDeleted
-from airflow_provider_videos.api.redaction import Redactor
 from airflow_provider_videos.api.retry import Call
+from airflow_provider_videos.api.uploads import Reference, Upload
 
 if TYPE_CHECKING:
     from airflow_provider_videos.api.models import Character, Video, VideoPage
+    from airflow_provider_videos.api.redaction import Redactor
+
+__all__ = [
+    "DEFAULT_VARIANT",
+    "LONGEST_PAGE",
+    "Endpoint",
+    "Operation",
+    "Reference",
+    "RequestFormat",
+    "SecondsType",
+    "Timeouts",
+    "Upload",
+    "as_text",
+    "create",
+    "create_character",
+    "delete",
+    "download_content",
+    "edit",
+    "extend",
+    "get_character",
+    "list_models",
+    "list_page",
+    "probe",
+    "remix",
+    "retrieve",
+    "uncached",
+]
 
 T = TypeVar("T")
 
-# What servers take; what they hand out may be more.
-_REFERENCES = frozenset({JPEG, PNG, WEBP})
-_SOURCES = frozenset({MP4, MOV, WEBM, MKV, AVI})  # QuickTime and Matroska are what MP4 and WebM come from
-
-RequestFormat = Literal["multipart", "json"]
-SecondsType = Literal["string", "integer"]
-
-_CHUNK = 1024 * 1024
-_FRAMING = {"content-length", "transfer-encoding"}
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-# A short value of another name, such as a provider or an API version, is left legible in logs.
-_SECRET_NAME = re.compile(r"auth|cookie|cred|key|pass|secret|session|sig|token", re.IGNORECASE)
-_LIKE_A_KEY = 16
 _USER_AGENT = f"airflow-provider-videos/{__version__}"
 # An encoded answer is never decoded: a few kilobytes can be gigabytes.
 _OURS = {"accept": "*/*", "accept-encoding": "identity", "user-agent": _USER_AGENT}
 _NOTHING: Mapping[str, str] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """
-    How long one call may take, in seconds.
-
-    :param connect: until a connection is made.
-    :param read: between two pieces of an answer, and for each piece of a request.
-    :param total: for all attempts and waits of a call together; a download's body is not counted, and has as
-        long to begin.
-    """
-
-    connect: float = 10.0
-    read: float = 60.0
-    total: float = 120.0
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """
-    A Videos server and how to talk to it.
-
-    :param base_url: the address all paths are added to, usually ending in ``/v1``.
-    :param api_key: the key; None sends none.
-    :param model: the model for requests that name none.
-    :param request_format: how create is encoded.
-    :param seconds_type: whether JSON carries ``seconds`` as a string or as an integer.
-    :param auth_header: the header that carries the key.
-    :param auth_scheme: the word before the key; may be empty.
-    :param headers: further headers for each request to this server.
-    :param query: further query parameters for each request to this server.
-    :param timeout: how long a call may take.
-    :param verify: whether TLS certificates are checked, or the path of a CA bundle to check them with.
-    :param requests_per_minute: how many requests all waits of a triggerer may make together; None for any.
-    :param result_hosts: where redirects and addresses of results may lead; any public host if it names none.
-    :param conn_id: the id of the connection that all this is from, for messages.
-    """
-
-    base_url: str
-    api_key: str | None = field(default=None, repr=False)
-    model: str | None = None
-    request_format: RequestFormat = "multipart"
-    seconds_type: SecondsType = "string"
-    auth_header: str = "Authorization"
-    auth_scheme: str = "Bearer"
-    headers: Mapping[str, str] = field(default_factory=lambda: _NOTHING, repr=False)
-    query: Mapping[str, str] = field(default_factory=lambda: _NOTHING, repr=False)
-    timeout: Timeouts = field(default_factory=Timeouts)
-    verify: bool | str = True
-    requests_per_minute: float | None = None
-    result_hosts: ResultHosts = field(default_factory=ResultHosts)
-    conn_id: str | None = None
-    redactor: Redactor = field(init=False, repr=False, compare=False)
-    """Takes this server's secrets out of words."""
-
-    @property
-    def name(self) -> str:
-        """The server's connection and address, for messages."""
-        address = "://".join(_origin(self.base_url))
-        return f"connection {self.conn_id!r}, {address}" if self.conn_id else address
-
-    def __post_init__(self) -> None:
-        parts = _split(self.base_url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise InvalidRequest(
-                "the base URL must be http:// or https:// with a host, such as http://gpu-box:8000/v1; "
-                f"got a {parts.scheme or 'bare'} address"
-            )
-        if parts.query or parts.fragment or parts.username or parts.password:
-            raise InvalidRequest(
-                "the base URL must be an address alone: a key belongs into the password, "
-                "query parameters into the connection's extra field `query`"
-            )
-        for name, value in self.credentials().items():
-            if not _HEADER_NAME.fullmatch(name):
-                raise InvalidRequest(f"{name!a} is not the name of an HTTP header")
-            if name.lower() in _FRAMING:
-                raise InvalidRequest(f"header {name!a} follows from each request's body; it cannot be set")
-            if not value.isascii() or not value.isprintable() or value != value.strip():
-                raise InvalidRequest(f"header {name!a} holds a character that no HTTP header can carry")
-        object.__setattr__(self, "redactor", Redactor(self.secrets(), keys=self.keys()))
-
-    def url(self, path: str) -> str:
-        """Return the address of a path of this server."""
-        return self.base_url.rstrip("/") + path
-
-    def credentials(self) -> dict[str, str]:
-        """Return the headers that belong to this server alone."""
-        key = {self.auth_header: f"{self.auth_scheme} {self.api_key}".strip()} if self.api_key else {}
-        return merged_headers(key, self.headers)
-
-    def secrets(self) -> set[str]:
-        """Return what must never be repeated: the key, and headers and query values that may hold another."""
-        given = {*self.headers.items(), *self.query.items()}
-        return self.keys() | _with_parts(value for _, value in given if len(value) >= _LIKE_A_KEY)
-
-    def keys(self) -> set[str]:
-        """Return those of the secrets that are given as such: the key, and what has a name that says so."""
-        given = {*self.headers.items(), *self.query.items()}
-        return _with_parts(
-            [self.api_key or "", *(value for name, value in given if _SECRET_NAME.search(name))]
-        )
-
-    def is_home_of(self, url: str) -> bool:
-        """Say whether an address is on this server, which alone may see our credentials."""
-        return _origin(url) == _origin(self.base_url)
-
-
-def _with_parts(values: Iterable[str]) -> set[str]:
-    """Add to secrets the parts of them that give access by themselves, such as what stands behind Bearer."""
-    last = {word for value in values for word in (value, *value.split()[-1:])}
-    decoded = {text for word in last for text in _decoded(word)}
-    return (last | decoded) - {""}
-
-
-def _decoded(word: str) -> tuple[str, ...]:
-    """Return user and password, and the password alone, where a word is those of HTTP's basic scheme."""
-    try:
-        text = base64.b64decode(word, validate=True).decode()
-    except ValueError:
-        return ()
-    user, colon, password = text.partition(":")
-    return (text, password) if user and colon and text.isprintable() else ()
-
-
-def _split(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        # What a connection would trip over, found before there is one.
-        _ = parts.port, httpx.URL(url).raw_host, (parts.hostname or "").encode("idna")
-    except (ValueError, httpx.InvalidURL) as error:
-        raise InvalidRequest(f"the base URL is not an address: {error}") from None
-    return parts
-
-
-def is_address(url: str) -> bool:
-    """Say whether something can be asked for at an address: http:// or https:// and a host that may exist."""
-    try:
-        parts = _split(url)
-    except InvalidRequest:
-        return False
-    return parts.scheme in {"http", "https"} and bool(parts.hostname)
-
-
-def _origin(url: str) -> tuple[str, str]:
-    parsed = _parsed(url)
-    return parsed.scheme, address_of(parsed)
-
-
-def merged_headers(*groups: Mapping[str, str]) -> dict[str, str]:
-    """Return headers of which later ones replace earlier ones in any spelling: names have no case."""
-    merged = {name.lower(): (name, value) for group in groups for name, value in group.items()}
-    return dict(merged.values())
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """
-    A file to send along.
-
-    :param filename: the name the server is told.
-    :param content: the bytes, or a seekable binary file, which is streamed.
-    :param content_type: the media type.
-    """
-
-    filename: str
-    content: bytes | BinaryIO = field(repr=False)
-    content_type: str
-
-    @classmethod
-    def image(cls, filename: str, content: bytes | BinaryIO) -> Upload:
-        """
-        Make an upload of a JPEG, PNG or WebP image, its type read from its first bytes.
-
-        :param filename: the name the server is told.
-        :param content: the bytes, or a seekable binary file.
-        :raises InvalidRequest: if it is none of these.
-        """
-        return cls._of(filename, content, _REFERENCES, "a JPEG, PNG or WebP image")
-
-    @classmethod
-    def video(cls, filename: str, content: bytes | BinaryIO) -> Upload:
-        """
-        Make an upload of an MP4, WebM or AVI video, its type read from its first bytes.
-
-        :param filename: the name the server is told.
-        :param content: the bytes, or a seekable binary file.
-        :raises InvalidRequest: if it is none of these.
-        """
-        return cls._of(filename, content, _SOURCES, "an MP4, WebM or AVI video")
-
-    @classmethod
-    def _of(
-        cls, filename: str, content: bytes | BinaryIO, kinds: AbstractSet[Container], wanted: str
-    ) -> Upload:
-        head = content[:ENOUGH_TO_TELL] if isinstance(content, bytes) else content.read(ENOUGH_TO_TELL)
-        container = sniff(head)
-        if container is None or container not in kinds:
-            raise InvalidRequest(f"{filename!r} must be {wanted}, and it is not")
-        return cls(filename, content, container.content_type)
-
-    def stream(self) -> BinaryIO:
-        """Return the content as a file, at its beginning."""
-        if isinstance(self.content, bytes):
-            return io.BytesIO(self.content)
-        self.content.seek(0)
-        return self.content
-
-    def sha256(self) -> str:
-        """Return the SHA-256 of the whole file, in hexadecimal."""
-        digest, stream = hashlib.sha256(), self.stream()
-        while chunk := stream.read(_CHUNK):
-            digest.update(chunk)
-        return digest.hexdigest()
-
-    def data_url(self) -> str:
-        """Return the whole file as a ``data:`` URL, for servers that take JSON only."""
-        return f"data:{self.content_type};base64,{base64.b64encode(self.stream().read()).decode()}"
-
-
-Reference = Upload | Mapping[str, Any]
-"""An image: a file, or the contract's ``{"file_id": ...}`` or ``{"image_url": ...}``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +116,7 @@ class Operation(Generic[T]):
     when_gone: T | None = None
     streams: bool = False
     fresh: bool = False
-    longest: int = responses.MAX_ANSWER_BYTES
+    longest: int = MAX_ANSWER_BYTES
     job: Operation[Video] | None = None
     location: str | None = field(default=None, repr=False)
     redacts: bool = True
@@ -347,10 +128,8 @@ class Operation(Generic[T]):
         :param endpoint: the server it goes to.
         """
         files = {name: upload.sha256() for name, upload in self.files.items()}
-        given = {**endpoint.query, **endpoint.headers}
         # A key may be rotated between two tries.
-        visible = {name: value for name, value in given.items() if not _SECRET_NAME.search(name)}
-        whole = [self.name, endpoint.base_url, visible, self.path, self.payload, files]
+        whole = [self.name, endpoint.base_url, endpoint.public_settings(), self.path, self.payload, files]
         return hashlib.sha256(json.dumps(whole, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
     def redactor(self, endpoint: Endpoint) -> Redactor:
@@ -373,7 +152,7 @@ class Operation(Generic[T]):
         headers = merged_headers(_OURS, self.headers)
         if self.location and not endpoint.is_home_of(self.location):
             return httpx.Request(self.method, self.location, headers=headers)
-        url = httpx.URL(self.location) if self.location else _parsed(endpoint.url(self.path))
+        url = httpx.URL(self.location) if self.location else parsed_url(endpoint.url(self.path))
         query = {**endpoint.query, **({} if self.location else self.query)}
         return httpx.Request(
             self.method,
@@ -389,22 +168,11 @@ class Operation(Generic[T]):
             return {"json": dict(self.payload)}
         # A plain field is a part of its own: `data=` alone would be sent urlencoded.
         fields = {name: (None, _as_text(value)) for name, value in self.payload.items()}
-        return {"files": {**fields, **{name: _part(upload) for name, upload in self.files.items()}}}
-
-
-@functools.lru_cache(maxsize=2048)
-def _parsed(url: str) -> httpx.URL:
-    # A triggerer asks for the same addresses again and again, and to read one is half of building a request.
-    return httpx.URL(url)
+        return {"files": {**fields, **{name: upload.part() for name, upload in self.files.items()}}}
 
 
 def _as_text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _part(upload: Upload) -> tuple[str, BinaryIO, str]:
-    # A name of bytes that are no text is text with half characters in Python.
-    return upload.filename.encode("utf-8", "replace").decode(), upload.stream(), upload.content_type
 
 
 def as_text(name: str, value: object) -> str:
@@ -472,7 +240,7 @@ def create(
         files=files,
         as_json=as_json,
         read=responses.read_video,
-        longest=responses.MAX_PAGE_BYTES,
+        longest=MAX_PAGE_BYTES,
     )
 
 
@@ -487,7 +255,7 @@ def remix(video_id: str, prompt: str, *, extra_body: Mapping[str, Any] | None = 
         video_id=video_id,
         payload=_merged({"prompt": _checked_prompt(prompt)}, extra_body),
         read=responses.read_video,
-        longest=responses.MAX_PAGE_BYTES,
+        longest=MAX_PAGE_BYTES,
     )
 
 
@@ -530,7 +298,7 @@ def _derive(
         files={"video": video} if isinstance(video, Upload) else {},
         as_json=not isinstance(video, Upload),
         read=responses.read_video,
-        longest=responses.MAX_PAGE_BYTES,
+        longest=MAX_PAGE_BYTES,
     )
 
 
@@ -548,7 +316,7 @@ def create_character(name: str, video: Upload) -> Operation[Character]:
         files={"video": video},
         as_json=False,
         read=responses.read_character,
-        longest=responses.MAX_PAGE_BYTES,
+        longest=MAX_PAGE_BYTES,
     )
 
 
@@ -573,7 +341,7 @@ def retrieve(video_id: str, *, fresh: bool = False) -> Operation[Video]:
         path=_video_path(video_id),
         video_id=video_id,
         read=responses.read_video,
-        rescue=lambda response: responses.find_failed_video(response, video_id),
+        rescue=lambda response: find_failed_video(response, video_id),
         fresh=fresh,
     )
 
@@ -605,7 +373,7 @@ def list_page(*, after: str | None, limit: int | None, order: str | None) -> Ope
         path="/videos",
         query={name: str(value) for name, value in query.items() if value is not None},
         read=responses.read_page,
-        longest=responses.MAX_PAGE_BYTES,
+        longest=MAX_PAGE_BYTES,
     )
 
 
@@ -659,7 +427,7 @@ def list_models() -> Operation[list[str]]:
         method="GET",
         path="/models",
         read=responses.read_model_names,
-        longest=responses.MAX_PAGE_BYTES,
+        longest=MAX_PAGE_BYTES,
     )
 
 

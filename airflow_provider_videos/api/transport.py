@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 
-    from airflow_provider_videos.api.requests import Endpoint
+    from airflow_provider_videos.api.endpoint import Endpoint
 
 Check = Callable[[str], None]
 """Is told the peer of a new connection, and raises where nothing is to be sent to it."""

@@ -21,8 +21,8 @@ from airflow_provider_videos.api.errors import (
     TransportError,
     VideoFailed,
 )
+from airflow_provider_videos.api.failures import problem_of
 from airflow_provider_videos.api.requests import DEFAULT_VARIANT
-from airflow_provider_videos.api.responses import problem_of
 from airflow_provider_videos.delivery.decoding import DecodingCheck
 from airflow_provider_videos.delivery.destinations import discard
 from airflow_provider_videos.delivery.patience import PATIENT, Patience

@@ -19,7 +19,7 @@ from airflow_provider_videos.api.errors import (
     ServerFault,
     TransportError,
 )
-from airflow_provider_videos.api.responses import words_of
+from airflow_provider_videos.api.failures import words_of
 from airflow_provider_videos.delivery.tally import Tally
 
 if TYPE_CHECKING:

@@ -25,9 +25,9 @@ from airflow_provider_videos.api.errors import (
     VideosError,
     VideoUnavailable,
 )
+from airflow_provider_videos.api.failures import problem_of
 from airflow_provider_videos.api.models import Phase, is_same_id
 from airflow_provider_videos.api.redaction import redact
-from airflow_provider_videos.api.responses import problem_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

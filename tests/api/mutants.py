@@ -33,7 +33,10 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 ROOT = Path(__file__).parents[2]
-READERS = [f"airflow_provider_videos.api.{name}" for name in ("responses", "models", "containers")]
+READERS = [
+    f"airflow_provider_videos.api.{name}"
+    for name in ("responses", "failures", "headers", "bounded_json", "models", "containers")
+]
 TESTS = [f"tests/api/test_{name}.py" for name in ("responses", "models", "containers", "errors")]
 LONGEST_CONTROL = 600
 

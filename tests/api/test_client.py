@@ -15,10 +15,10 @@ import pytest
 from PIL import Image
 
 from airflow_provider_videos.api import errors, requests
+from airflow_provider_videos.api.bounded_json import MAX_ANSWER_BYTES, MAX_PAGE_BYTES
 from airflow_provider_videos.api.client import VideosClient
 from airflow_provider_videos.api.models import Phase
 from airflow_provider_videos.api.requests import Endpoint, Timeouts, Upload
-from airflow_provider_videos.api.responses import MAX_ANSWER_BYTES, MAX_PAGE_BYTES
 from airflow_provider_videos.api.retry import Backoff
 from airflow_provider_videos.emulator import AddHeaders, Answer, Cut, Drop, Emulator, Failed, Fault, Stall
 

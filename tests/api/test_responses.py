@@ -7,30 +7,33 @@ import httpx
 import pytest
 
 from airflow_provider_videos.api import errors
-from airflow_provider_videos.api.models import Phase
-from airflow_provider_videos.api.redaction import Redactor, redact
-from airflow_provider_videos.api.responses import (
-    MAX_ANSWER_BYTES,
-    MAX_PAGE_BYTES,
-    encoding_of,
+from airflow_provider_videos.api.bounded_json import MAX_ANSWER_BYTES, MAX_PAGE_BYTES
+from airflow_provider_videos.api.failures import (
     error_of,
     find_failed_video,
     outcome_of,
     problem_of,
-    read_character,
+    with_words_of,
+    words_of,
+)
+from airflow_provider_videos.api.headers import (
+    encoding_of,
     read_content_type,
     read_digest,
     read_etag,
-    read_file,
     read_length,
     read_location,
+    read_range,
+)
+from airflow_provider_videos.api.models import Phase
+from airflow_provider_videos.api.redaction import Redactor, redact
+from airflow_provider_videos.api.responses import (
+    read_character,
+    read_file,
     read_model_names,
     read_page,
-    read_range,
     read_video,
-    with_words_of,
     without_secrets,
-    words_of,
 )
 from airflow_provider_videos.api.retry import Call, Verdict, judge
 

@@ -79,11 +79,12 @@ def _name(task_id: str, map_index: int) -> str:
 @pytest.fixture
 def turned_time(monkeypatch: pytest.MonkeyPatch) -> TurnedTime:
     """The clock of a task that buys, whose pauses are over at once."""
-    from airflow_provider_videos.submission import durable, shop
+    from airflow_provider_videos.submission import durable, reconciliation, server
 
     turned = TurnedTime()
     monkeypatch.setattr(durable, "time", turned)
-    monkeypatch.setattr(shop, "time", turned)
+    monkeypatch.setattr(server, "time", turned)
+    monkeypatch.setattr(reconciliation, "time", turned)
     return turned
 
 

@@ -151,7 +151,7 @@ class _SubmitOperator(_VideosOperator, ABC):
         from airflow_provider_videos.adapters.variables import Variables
         from airflow_provider_videos.submission.durable import Submission, salvage
         from airflow_provider_videos.submission.ledger import Ledger
-        from airflow_provider_videos.submission.shop import Shop
+        from airflow_provider_videos.submission.server import SubmissionServer
 
         store, task_instance = TaskStore(context), context["ti"]
         owner = {name: getattr(task_instance, name) for name in ("dag_id", "run_id", "task_id", "map_index")}
@@ -161,7 +161,7 @@ class _SubmitOperator(_VideosOperator, ABC):
                     store=store,
                     ledger=Ledger(Variables(), client.endpoint.base_url, owner),
                     facts=self._facts(task_instance, operation.fingerprint(client.endpoint)),
-                    shop=Shop(client, operation),
+                    server=SubmissionServer(client, operation),
                     log=self.log,
                 ).submit()
         except InvalidRequest as problem:

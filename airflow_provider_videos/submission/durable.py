@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias
 from airflow_provider_videos.api.errors import (
     InDoubt,
     InvalidRequest,
-    NotSupported,
     OutcomeUnknown,
     RequestChanged,
     Superseded,
@@ -19,33 +18,28 @@ from airflow_provider_videos.api.errors import (
 )
 from airflow_provider_videos.api.models import Video
 from airflow_provider_videos.submission.decision import (
-    SHIFT_SECONDS,
     Action,
     Decision,
     Facts,
     decide,
-    find_candidates,
 )
-from airflow_provider_videos.submission.evidence import Anchor, Claims, Evidence, Listing, digest_of
+from airflow_provider_videos.submission.evidence import Anchor
+from airflow_provider_videos.submission.reconciliation import Reconciliation
 from airflow_provider_videos.submission.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
-    from airflow_provider_videos.submission.evidence import Wanted
     from airflow_provider_videos.submission.ledger import Ledger
+    from airflow_provider_videos.submission.server import SubmissionServer
 
 KEY = "videos_submission"
 """The record's key in the task state store."""
 
 _PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
-# All that a try sleeps while it looks for a lost video, whatever any clock says.
-_LOOKS = (0.0, 2.0, 3.0, 4.0, 5.0, 6.0, 6.0, 6.0, 6.0)
 # How old an intent may be when its request goes out. An older one is written anew, so that no newer try takes
 # for never accepted what was not sent yet.
 _SEND_SECONDS = 5.0
-_MOST_ASKED_FOR = 10
-
 
 Owner: TypeAlias = "Mapping[str, str | int]"
 """What names a task instance: its ``dag_id``, ``run_id``, ``task_id`` and ``map_index``."""
@@ -74,33 +68,6 @@ class Log(Protocol):
         """Warn."""
 
 
-class Shop(Protocol):
-    """Where the purchase is made; :class:`airflow_provider_videos.submission.shop.Shop` is one."""
-
-    @property
-    def wanted(self) -> Wanted:
-        """What is bought."""
-
-    @property
-    def patience(self) -> float:
-        """How many seconds the purchase may take."""
-
-    def buy(self, before_send: Callable[[], None]) -> Video:
-        """Make the purchase, and say so each time before its request goes out."""
-
-    def anchor(self) -> Anchor:
-        """Return what the server lists right now."""
-
-    def listing(self, back_to: float, anchor: str | None = None) -> Listing:
-        """List the server's videos back to a moment, or to a video."""
-
-    def find(self, video_id: str) -> Video | None:
-        """Return the video that answers when one is asked for by its listed id."""
-
-    def hash_key(self, salt: str) -> str:
-        """Return a salted hash of the key."""
-
-
 @dataclass(slots=True)
 class Submission:
     """
@@ -109,14 +76,14 @@ class Submission:
     :param store: the task's memory.
     :param ledger: what it tells other tasks.
     :param facts: what is true of the task now.
-    :param shop: where it buys.
+    :param server: where it buys.
     :param log: where the id is named before anything else can go wrong.
     """
 
     store: Store
     ledger: Ledger
     facts: Facts
-    shop: Shop
+    server: SubmissionServer
     log: Log
 
     _intent: Record = field(default_factory=Record, init=False)
@@ -152,7 +119,7 @@ class Submission:
                 raise in_doubt(record, self.ledger.owner, decision, self.facts)
 
     def _take_up(self, record: Record) -> Video:
-        video = taken_up(record, self.log)
+        video = reuse(record, self.log)
         known = replace(
             record,
             at=record.at or time.time(),
@@ -166,8 +133,7 @@ class Submission:
 
     def _settle(self, intent: Record) -> Video:
         """Look for what an intent may have bought, and act on what is found."""
-        search = _Search(self.shop, self.ledger, self.facts, intent)
-        decision = search.run()
+        decision = Reconciliation(self.server, self.ledger, self.facts, intent).run()
         current = Record.read(self.store.get(KEY))
         if current and current.video_id and intent.is_same_purchase(current):
             return self._take_up(current)  # its answer has arrived, late
@@ -186,7 +152,7 @@ class Submission:
     def _buy(self, found: Record | None) -> Video:
         self._announce(found)
         try:
-            video = self.shop.buy(self._renew_intent)
+            video = self.server.submit(self._renew_intent)
         except OutcomeUnknown as error:
             self._lose(self._intent, error)
         except VideosError:
@@ -200,7 +166,7 @@ class Submission:
     def _announce(self, found: Record | None) -> None:
         """Say in the ledger and in the task's memory that a purchase is about to be made."""
         is_looked_for = self.facts.on_unknown == "adopt"
-        anchor = self.shop.anchor() if is_looked_for else Anchor(missing="nobody looks for it")
+        anchor = self.server.anchor() if is_looked_for else Anchor(missing="nobody looks for it")
         intent = Record(
             fingerprint=self.facts.fingerprint,
             max_tries=self.facts.max_tries,
@@ -208,7 +174,7 @@ class Submission:
             no_anchor=anchor.missing,
             before=tuple(anchor.before),
             ahead=anchor.ahead,
-            key=self.shop.hash_key(secrets.token_hex(8)) if is_looked_for else None,
+            key=self.server.hash_key(secrets.token_hex(8)) if is_looked_for else None,
         )
         self._write_intent(found, intent)
 
@@ -221,9 +187,9 @@ class Submission:
 
     def _write_intent(self, found: Record | None, intent: Record) -> None:
         """Record an intent of now, unless a newer try has recorded something since this one has looked."""
-        at, wanted = time.time(), self.shop.wanted
+        at, wanted = time.time(), self.server.wanted
         new = replace(
-            intent, at=at, until=at + self.shop.patience, is_over=False, attempt=secrets.token_hex(8)
+            intent, at=at, until=at + self.server.patience, is_over=False, attempt=secrets.token_hex(8)
         )
         self._written = time.monotonic()
         self.ledger.open(at, wanted)
@@ -240,13 +206,13 @@ class Submission:
         until = max(intent.until, time.time())
         ended = replace(intent, until=until, is_over=not error.is_pending)
         self._persist(lambda: self._replace(intent, ended), "when the answer was lost")
-        self._persist(lambda: self.ledger.lose(intent.at, self.shop.wanted), "that the answer was lost")
+        self._persist(lambda: self.ledger.lose(intent.at, self.server.wanted), "that the answer was lost")
         is_final = self.facts.on_unknown == "fail"
         lost = Decision(Action.FAIL_IN_DOUBT, error.message, is_final=is_final)
         raise in_doubt(intent, self.ledger.owner, lost, self.facts) from error
 
     def _forget(self, intent: Record) -> None:
-        self._persist(lambda: self.ledger.drop(intent.at, self.shop.wanted), "that nothing was bought")
+        self._persist(lambda: self.ledger.drop(intent.at, self.server.wanted), "that nothing was bought")
 
     def _own(self, intent: Record, video: Video) -> Video:
         # Neither the prompt nor the server's words, which may repeat it.
@@ -267,7 +233,7 @@ class Submission:
         return video
 
     def _claim(self, record: Record, video: Video) -> None:
-        wanted = self.shop.wanted
+        wanted = self.server.wanted
         self._persist(lambda: self.ledger.claim(record.at, wanted, video), f"whose video {video.id} is")
         self._persist(lambda: self.ledger.tidy(time.time()), "what the ledger may forget", patient=False)
 
@@ -295,110 +261,6 @@ class Submission:
             if pause is not None:
                 time.sleep(pause)
         return None
-
-
-@dataclass(slots=True)
-class _Search:
-    """
-    Looks at the server's list for what an intent may have bought.
-
-    :param shop: where it would be.
-    :param ledger: who owns what.
-    :param facts: what is true of the task now.
-    :param intent: the purchase.
-    """
-
-    shop: Shop
-    ledger: Ledger
-    facts: Facts
-    intent: Record
-    _listings: list[Listing] = field(default_factory=list, init=False)
-    _answers: dict[str, Video | None] = field(default_factory=dict, init=False)
-
-    def run(self) -> Decision:
-        """Look again and again, until it is settled or can no longer turn up."""
-        begun, decision = time.monotonic(), Decision(Action.FAIL_IN_DOUBT)
-        for number, pause in enumerate(_LOOKS):
-            time.sleep(pause)
-            decision = self._look(number, time.monotonic() - begun)
-            if decision.action is not Action.FAIL_IN_DOUBT or decision.is_final:
-                break
-        return self._told(decision)
-
-    def _told(self, decision: Decision) -> Decision:
-        if decision.action is not Action.FAIL_IN_DOUBT:
-            return decision
-        asked = "".join(f", {name} {value}" for name, value in self.shop.wanted.attributes.items())
-        looked_for = f"an unclaimed video with the same prompt{asked}, accepted from {self.intent.moment} on"
-        return replace(decision, reason=f"{decision.reason} (looked for {looked_for})")
-
-    def _look(self, number: int, looked: float) -> Decision:
-        try:
-            self._listings += self._list(number)
-            decision = self._decide(looked)
-            return self._claimed(decision) if decision.action is Action.ADOPT else decision
-        except NotSupported as error:
-            return Decision(
-                Action.FAIL_IN_DOUBT, f"the server has no list to look at: {error}", is_final=True
-            )
-        except Exception as error:  # noqa: BLE001 - whoever does not answer, server or Airflow: the doubt stays
-            return Decision(Action.FAIL_IN_DOUBT, f"looking for it failed: {type(error).__name__}: {error}")
-
-    def _list(self, number: int) -> list[Listing]:
-        anchor, back_to = self.intent.anchor, self.intent.at - SHIFT_SECONDS
-        # The first look goes deeper, should the list's order or times be none. Every other one asks an odd
-        # number of questions, so that a load balancer that takes turns shows the lists of all servers.
-        listings = [self.shop.listing(back_to, anchor if number else None) for _ in range(1 + number % 2)]
-        is_known = anchor is not None and self.shop.find(anchor) is not None
-        return [replace(listing, anchor_known=is_known) for listing in listings]
-
-    def _decide(self, looked: float) -> Decision:
-        evidence = self._evidence(looked)
-        candidates = find_candidates(self.intent, evidence)
-        asked = [one.video.id for one in candidates if evidence.listing.place_of(one.video.id) is not None]
-        for video_id in asked[:_MOST_ASKED_FOR]:
-            # One server behind an address may not know what another one lists.
-            self._answers[video_id] = self._answers.get(video_id) or self.shop.find(video_id)
-        return decide(self.intent, self.facts, self._evidence(looked) if asked else evidence)
-
-    def _evidence(self, looked: float) -> Evidence:
-        salt = (self.intent.key or "").partition(":")[0]
-        return Evidence(
-            self.shop.wanted,
-            self._listings[-1],
-            self._claims(),
-            time.time(),
-            earlier=tuple(self._listings[:-1]),
-            looked=looked,
-            answers=dict(self._answers),
-            same_key=self.shop.hash_key(salt) == self.intent.key if self.intent.key else None,
-        )
-
-    def _claims(self) -> Claims:
-        """Read after the list: whoever owns one of its videos had said so before the video came to be."""
-        listed = [video for listing in self._listings for video in listing.videos]
-        listed += [Video(id=video_id) for video_id in self.intent.seen]
-        if all(digest_of(video.id) in self.intent.before for video in listed):
-            return Claims(frozenset(), (), repeats_prompts=False)
-        aliases = {video_id: video.id for video_id, video in self._answers.items() if video}
-        return self.ledger.claims(self.intent.at, self.shop.wanted, listed, time.time(), aliases)
-
-    def _claimed(self, decision: Decision) -> Decision:
-        """Claim what is adopted, and take it back where another task claims it in the same moment."""
-        at, wanted = self.intent.at, self.shop.wanted
-        videos = _distinct(decision.video, *(Video(id=one) for one in decision.candidates))
-        for video in videos:
-            self.ledger.claim(at, wanted, video)
-        if not self.ledger.claims(at, wanted, videos, time.time()).videos:
-            return decision
-        for video in videos:
-            self.ledger.unclaim(at, wanted, video)
-        reason = f"another task has claimed video {decision.candidates[0]} in the same moment"
-        return Decision(Action.FAIL_IN_DOUBT, reason, candidates=decision.candidates)
-
-
-def _distinct(*videos: Video | None) -> Sequence[Video]:
-    return list({video.id: video for video in videos if video}.values())
 
 
 def hand_on(store: Store, max_tries: int) -> None:
@@ -430,10 +292,10 @@ def salvage(store: Store, owner: Owner, max_tries: int, problem: InvalidRequest,
     # What it asks for now is not known, so it counts as what it asked for then.
     if record is None or decide(record, Facts(record.fingerprint or "", max_tries)).action is Action.BUY:
         raise problem
-    return taken_up(record, log)
+    return reuse(record, log)
 
 
-def taken_up(record: Record, log: Log) -> Video:
+def reuse(record: Record, log: Log) -> Video:
     """
     Return the video that a record names, as far as the record describes it.
 

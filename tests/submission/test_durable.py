@@ -54,7 +54,7 @@ def clock(turned_time):
     return turned_time
 
 
-class Shop:
+class Server:
     """Sells videos, counts them, and knows what the store held at each sale."""
 
     wanted = Wanted("A secret boat", {"model": "wan"})
@@ -68,7 +68,7 @@ class Shop:
         self.late = 0  # how many looks pass before the list shows anything
         self.key = "a key"
 
-    def buy(self, before_send):
+    def submit(self, before_send):
         before_send()
         self.known.append(Record.read(self.store.get(KEY)))
         if self.fails_with:
@@ -104,26 +104,26 @@ class Shop:
 
 
 @pytest.fixture
-def shop(store, registry, clock):
-    return Shop(store, registry, clock)
+def server(store, registry, clock):
+    return Server(store, registry, clock)
 
 
-def start(store, facts, shop, log, task="create"):
+def start(store, facts, server, log, task="create"):
     owner = {"dag_id": "d", "run_id": "r", "task_id": task, "map_index": 3}
-    return Submission(store, Ledger(shop.registry, "http://gpu-box/v1", owner), facts, shop, log).submit()
+    return Submission(store, Ledger(server.registry, "http://gpu-box/v1", owner), facts, server, log).submit()
 
 
-def submit(store, facts, shop, log, task="create"):
+def submit(store, facts, server, log, task="create"):
     """A start of the task that Airflow ends in success."""
-    video = start(store, facts, shop, log, task)
+    video = start(store, facts, server, log, task)
     hand_on(store, facts.max_tries)
     return video
 
 
-def test_the_intent_is_recorded_before_the_purchase_and_the_id_after_it(store, shop, caplog):
+def test_the_intent_is_recorded_before_the_purchase_and_the_id_after_it(store, server, caplog):
     caplog.set_level("INFO")
-    video = submit(store, FACTS, shop, log)
-    (intent,) = shop.known
+    video = submit(store, FACTS, server, log)
+    (intent,) = server.known
     assert (intent.video_id, intent.fingerprint, intent.max_tries) == (None, "f1", 2)
     bought = Record.read(store[KEY])
     assert bought.video_id == video.id == "v1"
@@ -131,29 +131,29 @@ def test_the_intent_is_recorded_before_the_purchase_and_the_id_after_it(store, s
     assert "Bought video v1" in caplog.text
 
 
-def test_a_retry_takes_up_the_video_and_what_the_server_said_of_it(store, shop):
-    submit(store, FACTS, shop, log)
-    again = submit(store, FACTS, shop, log)
+def test_a_retry_takes_up_the_video_and_what_the_server_said_of_it(store, server):
+    submit(store, FACTS, server, log)
+    again = submit(store, FACTS, server, log)
     assert (again.id, again.model, again.prompt) == ("v1", "wan", None)
-    assert shop.sold == 1
+    assert server.sold == 1
 
 
-def test_a_clear_buys_anew(store, shop):
-    submit(store, FACTS, shop, log)
-    assert submit(store, Facts("f1", 4), shop, log).id == "v2"
-    assert submit(store, Facts("f1", 4), shop, log).id == "v2"
+def test_a_clear_buys_anew(store, server):
+    submit(store, FACTS, server, log)
+    assert submit(store, Facts("f1", 4), server, log).id == "v2"
+    assert submit(store, Facts("f1", 4), server, log).id == "v2"
 
 
-def test_a_clear_of_what_had_not_finished_takes_it_up(store, shop):
-    submit(store, FACTS, shop, log)
+def test_a_clear_of_what_had_not_finished_takes_it_up(store, server):
+    submit(store, FACTS, server, log)
     store[KEY]["handed_on"] = False
-    assert submit(store, replace(FACTS, max_tries=4), shop, log).id == "v1"
+    assert submit(store, replace(FACTS, max_tries=4), server, log).id == "v1"
 
 
-def test_what_a_person_handed_in_is_bought_anew_by_the_next_clear(store, shop):
+def test_what_a_person_handed_in_is_bought_anew_by_the_next_clear(store, server):
     store[KEY] = {"video_id": "found"}
-    submit(store, FACTS, shop, log)
-    assert submit(store, replace(FACTS, max_tries=4), shop, log).id == "v1"
+    submit(store, FACTS, server, log)
+    assert submit(store, replace(FACTS, max_tries=4), server, log).id == "v1"
 
 
 class TestARequestThatCanNoLongerBeMade:
@@ -163,14 +163,14 @@ class TestARequestThatCanNoLongerBeMade:
         owner = {"dag_id": "d", "run_id": "r", "task_id": "create", "map_index": -1}
         return salvage(store, owner, max_tries, self.problem, log)
 
-    def test_loses_no_video_that_was_bought(self, store, shop):
-        submit(store, FACTS, shop, log)
+    def test_loses_no_video_that_was_bought(self, store, server):
+        submit(store, FACTS, server, log)
         assert self.salvage(store).id == "v1"
 
-    def test_is_the_news_where_nothing_was_bought(self, store, shop):
+    def test_is_the_news_where_nothing_was_bought(self, store, server):
         with pytest.raises(InvalidRequest, match=r"gone\.png"):
             self.salvage(store)
-        submit(store, FACTS, shop, log)
+        submit(store, FACTS, server, log)
         with pytest.raises(InvalidRequest, match=r"gone\.png"):
             self.salvage(store, max_tries=4)
 
@@ -180,74 +180,74 @@ class TestARequestThatCanNoLongerBeMade:
             self.salvage(store)
 
 
-def test_a_changed_request_is_named(store, shop):
-    submit(store, FACTS, shop, log)
+def test_a_changed_request_is_named(store, server):
+    submit(store, FACTS, server, log)
     with pytest.raises(RequestChanged, match=r"bought video v1 with request f1.*request f2"):
-        submit(store, Facts("f2", 2), shop, log)
-    assert shop.sold == 1
+        submit(store, Facts("f2", 2), server, log)
+    assert server.sold == 1
 
 
 @pytest.mark.parametrize("end", [OutcomeUnknown("the answer is lost"), KeyboardInterrupt(), TimeoutError()])
-def test_a_purchase_that_was_cut_off_is_not_made_again(store, shop, end):
-    shop.fails_with = end
+def test_a_purchase_that_was_cut_off_is_not_made_again(store, server, end):
+    server.fails_with = end
     with pytest.raises((InDoubt, KeyboardInterrupt, TimeoutError)):
-        submit(store, FAIL, shop, log)
-    shop.fails_with = None
+        submit(store, FAIL, server, log)
+    server.fails_with = None
     with pytest.raises(
         InDoubt,
         match=r"may have been bought at 20.*request f1.*create/state-store/videos_submission\?map_index=3",
     ):
-        submit(store, FAIL, shop, log)
-    assert shop.sold == 0
+        submit(store, FAIL, server, log)
+    assert server.sold == 0
 
 
-def test_whoever_says_so_buys_in_doubt(store, shop):
+def test_whoever_says_so_buys_in_doubt(store, server):
     store[KEY] = INTENT.written()
-    assert submit(store, Facts("f1", 2, on_unknown="resubmit"), shop, log).id == "v1"
+    assert submit(store, Facts("f1", 2, on_unknown="resubmit"), server, log).id == "v1"
 
 
-def test_the_id_that_a_person_found_is_taken_up(store, shop):
+def test_the_id_that_a_person_found_is_taken_up(store, server):
     store[KEY] = {"video_id": "found"}
-    assert submit(store, FACTS, shop, log).id == "found"
+    assert submit(store, FACTS, server, log).id == "found"
 
 
-def test_what_was_refused_leaves_no_doubt(store, shop):
-    shop.fails_with = Busy("not now")
+def test_what_was_refused_leaves_no_doubt(store, server):
+    server.fails_with = Busy("not now")
     with pytest.raises(Busy):
-        submit(store, FACTS, shop, log)
+        submit(store, FACTS, server, log)
     assert store == {}
-    shop.fails_with = None
-    assert submit(store, FACTS, shop, log).id == "v1"
+    server.fails_with = None
+    assert submit(store, FACTS, server, log).id == "v1"
 
 
-def test_nothing_is_bought_that_cannot_be_recorded_beforehand(store, shop):
+def test_nothing_is_bought_that_cannot_be_recorded_beforehand(store, server):
     store.failures = 1
     with pytest.raises(ConnectionError):
-        submit(store, FACTS, shop, log)
-    assert shop.sold == 0
+        submit(store, FACTS, server, log)
+    assert server.sold == 0
 
 
-def test_a_store_that_is_away_for_a_moment_is_waited_for(store, shop):
-    shop.store_failures = 3
-    submit(store, FACTS, shop, log)
+def test_a_store_that_is_away_for_a_moment_is_waited_for(store, server):
+    server.store_failures = 3
+    submit(store, FACTS, server, log)
     assert store[KEY]["video_id"] == "v1"
 
 
-def test_a_store_that_stays_away_loses_neither_the_id_nor_the_money(store, shop, caplog):
+def test_a_store_that_stays_away_loses_neither_the_id_nor_the_money(store, server, caplog):
     caplog.set_level("INFO")
-    shop.store_failures = 99
-    assert submit(store, FACTS, shop, log).id == "v1"
+    server.store_failures = 99
+    assert submit(store, FACTS, server, log).id == "v1"
     assert "Bought video v1" in caplog.text
     assert "Could not record video v1" in caplog.text
     store.failures = 0
     with pytest.raises(InDoubt):
-        submit(store, FAIL, shop, log)
-    assert submit(store, FACTS, shop, log).id == "v1"
-    assert shop.sold == 1
+        submit(store, FAIL, server, log)
+    assert submit(store, FACTS, server, log).id == "v1"
+    assert server.sold == 1
 
 
-def test_neither_record_nor_ledger_holds_the_prompt(store, shop, registry):
-    submit(store, FACTS, shop, log)
+def test_neither_record_nor_ledger_holds_the_prompt(store, server, registry):
+    submit(store, FACTS, server, log)
     assert "v1" in json.dumps(store)
     assert len(registry) == 3
     assert "secret" not in json.dumps([store, registry])
@@ -257,14 +257,14 @@ LOST = OutcomeUnknown("the answer is lost")
 
 
 @pytest.fixture
-def lost(store, shop):
+def lost(store, server):
     """A purchase whose answer was lost."""
-    shop.videos = [shop.make("older", time.time() - 3600, "A kite")]
-    shop.loses_answer = LOST
+    server.videos = [server.make("older", time.time() - 3600, "A kite")]
+    server.loses_answer = LOST
     with pytest.raises(InDoubt):
-        submit(store, FACTS, shop, log)
-    shop.loses_answer = None
-    return shop
+        submit(store, FACTS, server, log)
+    server.loses_answer = None
+    return server
 
 
 def test_a_lost_video_is_found_recorded_and_claimed(store, lost, registry):
@@ -284,18 +284,18 @@ def test_a_late_list_is_waited_for(store, lost):
     assert lost.sold == 1
 
 
-def test_what_was_never_accepted_is_bought(store, shop, registry):
-    shop.videos = [shop.make("older", time.time() - 3600, "A kite")]
-    shop.fails_with = LOST
+def test_what_was_never_accepted_is_bought(store, server, registry):
+    server.videos = [server.make("older", time.time() - 3600, "A kite")]
+    server.fails_with = LOST
     with pytest.raises(InDoubt):
-        submit(store, FACTS, shop, log)
-    shop.fails_with = None
-    assert submit(store, FACTS, shop, log).id == "v1"
-    assert shop.looks >= LOOKS_NEEDED
-    assert LATE_SECONDS <= shop.clock.slept < 50
+        submit(store, FACTS, server, log)
+    server.fails_with = None
+    assert submit(store, FACTS, server, log).id == "v1"
+    assert server.looks >= LOOKS_NEEDED
+    assert LATE_SECONDS <= server.clock.slept < 50
     # nothing open is left that could keep another task in doubt
     other = Ledger(registry, "http://gpu-box/v1", {"task_id": "other"})
-    assert other.claims(time.time(), shop.wanted, shop.videos, time.time()).rivals == []
+    assert other.claims(time.time(), server.wanted, server.videos, time.time()).rivals == []
 
 
 def test_a_list_whose_ids_nobody_can_ask_for_leaves_the_doubt(store, lost, monkeypatch):
@@ -304,10 +304,10 @@ def test_a_list_whose_ids_nobody_can_ask_for_leaves_the_doubt(store, lost, monke
         submit(store, FACTS, lost, log)
 
 
-def test_what_a_failed_answer_says_is_not_recorded(store, shop, monkeypatch):
+def test_what_a_failed_answer_says_is_not_recorded(store, server, monkeypatch):
     failed = Video(id="v1", status="failed", error={"message": "Blocked: A secret boat"})
-    monkeypatch.setattr(shop, "buy", lambda before_send: failed)
-    submit(store, FACTS, shop, log)
+    monkeypatch.setattr(server, "submit", lambda before_send: failed)
+    submit(store, FACTS, server, log)
     assert "secret" not in json.dumps(store)
 
 
@@ -319,41 +319,41 @@ def test_a_list_that_cannot_be_read_leaves_the_doubt(store, lost):
     assert submit(store, FACTS, lost, log).id == "v1"
 
 
-def test_two_tasks_with_the_same_prompt_in_doubt_never_share_a_video(shop, registry):
+def test_two_tasks_with_the_same_prompt_in_doubt_never_share_a_video(server, registry):
     stores = [Registry(), Registry()]
-    shop.videos = [shop.make("older", time.time() - 3600, "A kite")]
-    shop.loses_answer = LOST
+    server.videos = [server.make("older", time.time() - 3600, "A kite")]
+    server.loses_answer = LOST
     for number, store in enumerate(stores):
         with pytest.raises(InDoubt):
-            submit(store, FACTS, shop, log, task=f"create {number}")
-        shop.fails_with = LOST  # the second one is not accepted at all
-    shop.fails_with = shop.loses_answer = None
+            submit(store, FACTS, server, log, task=f"create {number}")
+        server.fails_with = LOST  # the second one is not accepted at all
+    server.fails_with = server.loses_answer = None
     # The later one chooses first, and can't have bought what was listed before it.
     with pytest.raises(InDoubt, match="video v1 could be it, and could as well be another task"):
-        submit(stores[0], FACTS, shop, log, task="create 0")
-    bought = [submit(stores[number], FACTS, shop, log, task=f"create {number}").id for number in (1, 0)]
+        submit(stores[0], FACTS, server, log, task="create 0")
+    bought = [submit(stores[number], FACTS, server, log, task=f"create {number}").id for number in (1, 0)]
     assert bought == ["v2", "v1"]
-    assert shop.sold == 2
+    assert server.sold == 2
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
-def test_tasks_with_one_prompt_that_have_all_lost_their_answers_take_turns(shop, order):
+def test_tasks_with_one_prompt_that_have_all_lost_their_answers_take_turns(server, order):
     stores = [Registry() for _ in order]
-    shop.videos = [shop.make("older", time.time() - 3600, "A kite")]
-    shop.loses_answer = LOST
+    server.videos = [server.make("older", time.time() - 3600, "A kite")]
+    server.loses_answer = LOST
     for number in sorted(order):
         with pytest.raises(InDoubt):
-            submit(stores[number], FACTS, shop, log, task=f"create {number}")
-        shop.clock.sleep(1)
-    shop.loses_answer = None
+            submit(stores[number], FACTS, server, log, task=f"create {number}")
+        server.clock.sleep(1)
+    server.loses_answer = None
     for number in order:
-        submit(stores[number], FACTS, shop, log, task=f"create {number}")
+        submit(stores[number], FACTS, server, log, task=f"create {number}")
     assert sorted(store[KEY]["video_id"] for store in stores) == ["v1", "v2", "v3"]
-    assert shop.sold == 3
+    assert server.sold == 3
 
 
-def test_a_twin_whose_answer_may_be_on_its_way_is_waited_for(shop, lost, store):
-    Ledger(shop.registry, "http://gpu-box/v1", {"task_id": "twin"}).open(time.time(), lost.wanted)
+def test_a_twin_whose_answer_may_be_on_its_way_is_waited_for(server, lost, store):
+    Ledger(server.registry, "http://gpu-box/v1", {"task_id": "twin"}).open(time.time(), lost.wanted)
     with pytest.raises(InDoubt, match="video v1 could be it, and could as well be another task"):
         submit(store, FACTS, lost, log)
 
@@ -381,28 +381,28 @@ def test_a_sibling_whose_answer_arrived_leaves_no_doubt(lost, store):
 
 
 @pytest.fixture
-def refused(store, shop):
+def refused(store, server):
     """A purchase whose answer was lost, and that was never accepted."""
-    shop.videos = [shop.make("older", time.time() - 3600, "A kite")]
-    shop.fails_with = LOST
+    server.videos = [server.make("older", time.time() - 3600, "A kite")]
+    server.fails_with = LOST
     with pytest.raises(InDoubt):
-        submit(store, FACTS, shop, log)
-    shop.fails_with = None
-    return shop
+        submit(store, FACTS, server, log)
+    server.fails_with = None
+    return server
 
 
 @pytest.mark.parametrize("end", [OutcomeUnknown("timed out", is_pending=True), KeyboardInterrupt()], ids=repr)
-def test_a_request_whose_end_nobody_saw_is_waited_for(store, shop, clock, end):
-    shop.videos = [shop.make("older", time.time() - 3600, "A kite")]
-    shop.patience, shop.fails_with = 120.0, end
+def test_a_request_whose_end_nobody_saw_is_waited_for(store, server, clock, end):
+    server.videos = [server.make("older", time.time() - 3600, "A kite")]
+    server.patience, server.fails_with = 120.0, end
     with pytest.raises(type(end) if isinstance(end, KeyboardInterrupt) else InDoubt):
-        submit(store, FACTS, shop, log)
-    shop.fails_with = None
+        submit(store, FACTS, server, log)
+    server.fails_with = None
     with pytest.raises(InDoubt, match="may still be on its way"):
-        submit(store, FACTS, shop, log)
-    assert shop.sold == 0
+        submit(store, FACTS, server, log)
+    assert server.sold == 0
     clock.sleep(120)
-    assert submit(store, FACTS, shop, log).id == "v1"
+    assert submit(store, FACTS, server, log).id == "v1"
 
 
 def test_the_newest_listed_video_and_a_hash_of_the_key_are_recorded_with_the_intent(store, refused):
@@ -412,23 +412,23 @@ def test_the_newest_listed_video_and_a_hash_of_the_key_are_recorded_with_the_int
     assert "a key" not in json.dumps(store)
 
 
-def test_a_list_that_cannot_be_read_beforehand_is_noted_and_not_fatal(store, shop, monkeypatch):
-    monkeypatch.setattr(shop, "anchor", lambda: Anchor(missing="the list could not be read: list: 500"))
-    shop.videos = [shop.make("older", time.time() - 3600, "A kite")]
-    shop.fails_with = LOST
+def test_a_list_that_cannot_be_read_beforehand_is_noted_and_not_fatal(store, server, monkeypatch):
+    monkeypatch.setattr(server, "anchor", lambda: Anchor(missing="the list could not be read: list: 500"))
+    server.videos = [server.make("older", time.time() - 3600, "A kite")]
+    server.fails_with = LOST
     with pytest.raises(InDoubt):
-        submit(store, FACTS, shop, log)
-    shop.fails_with = None
+        submit(store, FACTS, server, log)
+    server.fails_with = None
     with pytest.raises(
         InDoubt, match=r"proves nothing: no newest .*\(the list could not be read: list: 500\)"
     ):
-        submit(store, FACTS, shop, log)
-    assert shop.sold == 0
+        submit(store, FACTS, server, log)
+    assert server.sold == 0
 
 
-def test_nobody_asks_for_the_list_where_nobody_will_look(store, shop, monkeypatch):
-    monkeypatch.delattr(Shop, "anchor")
-    assert submit(store, FAIL, shop, log).id == "v1"
+def test_nobody_asks_for_the_list_where_nobody_will_look(store, server, monkeypatch):
+    monkeypatch.delattr(Server, "anchor")
+    assert submit(store, FAIL, server, log).id == "v1"
 
 
 def test_a_changed_key_proves_nothing(store, refused):
@@ -490,64 +490,64 @@ def test_a_worker_whose_clock_is_off_buys_after_less_than_a_minute(store, refuse
 # --- tries that overlap ---------------------------------------------------------------------------------
 
 
-def test_a_late_answer_does_not_overwrite_what_a_newer_try_has_recorded(store, shop, registry):
+def test_a_late_answer_does_not_overwrite_what_a_newer_try_has_recorded(store, server, registry):
     newer = {"video_id": "newer", "attempt": "of a newer try"}
-    shop.meanwhile = lambda: store.set(KEY, newer)
+    server.meanwhile = lambda: store.set(KEY, newer)
     with pytest.raises(Superseded, match=r"recorded video newer .*video v1, which this try has bought"):
-        start(store, FACTS, shop, log)
+        start(store, FACTS, server, log)
     assert store[KEY] == newer
     # nobody takes what is left over for theirs
     other = Ledger(registry, "http://gpu-box/v1", {"task_id": "other"})
-    assert other.claims(time.time(), shop.wanted, shop.videos, time.time()).videos == {"v1"}
+    assert other.claims(time.time(), server.wanted, server.videos, time.time()).videos == {"v1"}
 
 
 @pytest.mark.parametrize("end", [OutcomeUnknown("the answer is lost"), Busy("not now")])
-def test_no_late_error_removes_what_a_newer_try_has_recorded(store, shop, end):
+def test_no_late_error_removes_what_a_newer_try_has_recorded(store, server, end):
     newer = Record(fingerprint="f1", at=5.0, until=9.0, attempt="of a newer try").written()
-    shop.loses_answer, shop.meanwhile = end, lambda: store.set(KEY, newer)
+    server.loses_answer, server.meanwhile = end, lambda: store.set(KEY, newer)
     with pytest.raises(Superseded, match="recorded another purchase"):
-        start(store, FACTS, shop, log)
+        start(store, FACTS, server, log)
     assert store[KEY] == newer
 
 
-def test_a_try_that_comes_late_to_its_intent_does_not_buy(store, shop, monkeypatch):
-    anchor = shop.anchor
+def test_a_try_that_comes_late_to_its_intent_does_not_buy(store, server, monkeypatch):
+    anchor = server.anchor
 
     def meanwhile():
         store.set(KEY, {"video_id": "newer"})
         return anchor()
 
-    monkeypatch.setattr(shop, "anchor", meanwhile)
+    monkeypatch.setattr(server, "anchor", meanwhile)
     with pytest.raises(Superseded):
-        start(store, FACTS, shop, log)
-    assert (shop.sold, store[KEY]) == (0, {"video_id": "newer"})
+        start(store, FACTS, server, log)
+    assert (server.sold, store[KEY]) == (0, {"video_id": "newer"})
 
 
-def test_a_request_that_goes_out_late_writes_its_intent_anew(store, shop, monkeypatch, registry):
-    buy = Shop.buy
+def test_a_request_that_goes_out_late_writes_its_intent_anew(store, server, monkeypatch, registry):
+    submit = Server.submit
 
     def held(self, before_send):
         before_send()
         first.append(Record.read(store.get(KEY)))
-        shop.clock.sleep(60)
-        return buy(self, before_send)
+        server.clock.sleep(60)
+        return submit(self, before_send)
 
     first = []
-    monkeypatch.setattr(Shop, "buy", held)
-    start(store, FACTS, shop, log)
-    assert shop.known[0].at >= first[0].at + 60
+    monkeypatch.setattr(Server, "submit", held)
+    start(store, FACTS, server, log)
+    assert server.known[0].at >= first[0].at + 60
     assert len([key for key in registry if "tidied" not in key]) == 2  # one entry, one claim
 
 
-def test_a_request_that_was_held_is_not_sent_once_a_newer_try_has_bought(store, shop, monkeypatch):
+def test_a_request_that_was_held_is_not_sent_once_a_newer_try_has_bought(store, server, monkeypatch):
     def held(self, before_send):
-        shop.clock.sleep(60)
+        server.clock.sleep(60)
         store.set(KEY, {"video_id": "newer"})
         before_send()
 
-    monkeypatch.setattr(Shop, "buy", held)
+    monkeypatch.setattr(Server, "submit", held)
     with pytest.raises(Superseded):
-        start(store, FACTS, shop, log)
+        start(store, FACTS, server, log)
     assert store[KEY] == {"video_id": "newer"}
 
 
@@ -579,19 +579,19 @@ SHAPES = [
 ]
 
 
-def outcome(store, facts, shop):
+def outcome(store, facts, server):
     try:
-        video = submit(store, facts, shop, log)
+        video = submit(store, facts, server, log)
     except VideosError as error:
         return str(error)
     return f"video {video.id}"
 
 
-def test_a_record_of_any_shape_ends_in_a_video_or_in_an_error_that_says_what_to_do(shop):
+def test_a_record_of_any_shape_ends_in_a_video_or_in_an_error_that_says_what_to_do(server):
     for shape in SHAPES:
         store = Registry({KEY: shape})
         for max_tries in (2, 4):
-            said = outcome(store, Facts("f1", max_tries), shop)
+            said = outcome(store, Facts("f1", max_tries), server)
             json.dumps(said).encode()
             assert re.search("^video|state-store/videos_submission|on_changed", said)
 
@@ -603,19 +603,19 @@ def test_an_id_that_a_person_wrote_as_a_number_is_an_id():
 # --- what is said ---------------------------------------------------------------------------------------
 
 
-def test_while_tries_are_left_nobody_is_asked_for_handwork(store, shop):
-    shop.fails_with = LOST
+def test_while_tries_are_left_nobody_is_asked_for_handwork(store, server):
+    server.fails_with = LOST
     with pytest.raises(InDoubt) as lost:
-        submit(store, replace(FACTS, tries_left=2, next_try=300.0), shop, log)
+        submit(store, replace(FACTS, tries_left=2, next_try=300.0), server, log)
     assert "the task's next try looks again, from 20" in str(lost.value)
     assert "(2 tries are left)" in str(lost.value)
     assert "state-store" not in str(lost.value)
-    shop.fails_with = None
+    server.fails_with = None
     with pytest.raises(InDoubt) as again:
-        submit(store, replace(FACTS, tries_left=1), shop, log)
+        submit(store, replace(FACTS, tries_left=1), server, log)
     assert "looks again (it is the last one)" in str(again.value)
     with pytest.raises(InDoubt, match=r"Look for it in the server's list.*state-store/videos_submission"):
-        submit(store, FACTS, shop, log)
+        submit(store, FACTS, server, log)
 
 
 def test_what_no_look_settles_asks_for_handwork_at_once(store, lost):
@@ -623,11 +623,11 @@ def test_what_no_look_settles_asks_for_handwork_at_once(store, lost):
         submit(store, replace(FACTS, fingerprint="f2", tries_left=2), lost, log)
 
 
-def test_a_clear_buys_only_after_airflow_has_ended_a_try_in_success(store, shop):
-    assert start(store, FACTS, shop, log).id == "v1"
-    assert start(store, replace(FACTS, max_tries=4), shop, log).id == "v1"
+def test_a_clear_buys_only_after_airflow_has_ended_a_try_in_success(store, server):
+    assert start(store, FACTS, server, log).id == "v1"
+    assert start(store, replace(FACTS, max_tries=4), server, log).id == "v1"
     hand_on(store, 4)
-    assert start(store, replace(FACTS, max_tries=6), shop, log).id == "v2"
+    assert start(store, replace(FACTS, max_tries=6), server, log).id == "v2"
 
 
 def test_to_hand_on_what_is_not_there_is_nothing(store):

@@ -29,7 +29,7 @@ from airflow_provider_videos.emulator.clock import ManualClock
 from airflow_provider_videos.submission.decision import Facts
 from airflow_provider_videos.submission.durable import Submission
 from airflow_provider_videos.submission.ledger import Ledger
-from airflow_provider_videos.submission.shop import Shop
+from airflow_provider_videos.submission.server import SubmissionServer
 from tests.submission.conftest import Registry
 
 log = logging.getLogger("task")
@@ -54,8 +54,8 @@ class Task:
         facts = Facts(operation.fingerprint(self.client.endpoint), TRIES)
         owner: dict[str, str | int] = {"dag_id": "d", "run_id": "r", "task_id": self.name, "map_index": -1}
         ledger = Ledger(self.registry, self.client.endpoint.base_url, owner)
-        shop = Shop(self.client, operation)
-        self.video_id = Submission(self.store, ledger, facts, shop, log).submit().id
+        server = SubmissionServer(self.client, operation)
+        self.video_id = Submission(self.store, ledger, facts, server, log).submit().id
 
     def run(self) -> VideosError | None:
         """Start it until it has a video; return what was said last where it has none."""

@@ -1,4 +1,4 @@
-"""Where a task buys, and where it looks for what it may have bought."""
+"""Server of a submission: the POST, and the list that shows what a lost one may have bought."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _KEY_ROUNDS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Shop:
+class SubmissionServer:
     """
-    A purchase and where it is made.
+    A purchase and the server it is made at.
 
     :param client: the server.
     :param operation: the purchase.
@@ -49,7 +49,7 @@ class Shop:
         """How many seconds the purchase may take."""
         return self.client.endpoint.timeout.total
 
-    def buy(self, before_send: Callable[[], None]) -> Video:
+    def submit(self, before_send: Callable[[], None]) -> Video:
         """
         Make the purchase.
 

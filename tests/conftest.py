@@ -21,7 +21,6 @@ os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(Path(__file__).parents[1] / "dags
 os.environ["AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY"] = "0"
 
 from airflow_provider_videos.api.requests import Endpoint  # noqa: E402 - the home comes first
-from tests.turned_time import TurnedTime  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,18 +73,6 @@ def _register(dag: DAG, session: Session) -> None:
 
 def _name(task_id: str, map_index: int) -> str:
     return task_id if map_index < 0 else f"{task_id}[{map_index}]"
-
-
-@pytest.fixture
-def turned_time(monkeypatch: pytest.MonkeyPatch) -> TurnedTime:
-    """The clock of a task that buys, whose pauses are over at once."""
-    from airflow_provider_videos.submission import durable, reconciliation, server
-
-    turned = TurnedTime()
-    monkeypatch.setattr(durable, "time", turned)
-    monkeypatch.setattr(server, "time", turned)
-    monkeypatch.setattr(reconciliation, "time", turned)
-    return turned
 
 
 @pytest.fixture

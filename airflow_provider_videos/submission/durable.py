@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import secrets
-import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeAlias
 
+from airflow_provider_videos.api.clock import Clock, default_clock
 from airflow_provider_videos.api.errors import (
     InDoubt,
     InvalidRequest,
@@ -78,6 +78,7 @@ class Submission:
     :param facts: what is true of the task now.
     :param server: where it buys.
     :param log: where the id is named before anything else can go wrong.
+    :param clock: the time it goes by; the process's own by default.
     """
 
     store: Store
@@ -85,6 +86,7 @@ class Submission:
     facts: Facts
     server: SubmissionServer
     log: Log
+    clock: Clock = field(default_factory=default_clock)
 
     _intent: Record = field(default_factory=Record, init=False)
     _written: float = field(default=0.0, init=False)
@@ -116,13 +118,13 @@ class Submission:
             case Action.FAIL_CHANGED:
                 raise _changed(record, self.facts)
             case _:
-                raise in_doubt(record, self.ledger.owner, decision, self.facts)
+                raise self._in_doubt(record, decision)
 
     def _take_up(self, record: Record) -> Video:
         video = reuse(record, self.log)
         known = replace(
             record,
-            at=record.at or time.time(),
+            at=record.at or self.clock.now(),
             fingerprint=record.fingerprint or self.facts.fingerprint,
             max_tries=self.facts.max_tries if record.max_tries is None else record.max_tries,
         )
@@ -133,7 +135,7 @@ class Submission:
 
     def _settle(self, intent: Record) -> Video:
         """Look for what an intent may have bought, and act on what is found."""
-        decision = Reconciliation(self.server, self.ledger, self.facts, intent).run()
+        decision = Reconciliation(self.server, self.ledger, self.facts, intent, self.clock).run()
         current = Record.read(self.store.get(KEY))
         if current and current.video_id and intent.is_same_purchase(current):
             return self._take_up(current)  # its answer has arrived, late
@@ -147,7 +149,7 @@ class Submission:
         seen = (*intent.seen, *(one for one in decision.candidates if one not in intent.seen))
         if seen != intent.seen:
             self._persist(lambda: self._replace(intent, replace(intent, seen=seen)), "what could be it")
-        raise in_doubt(intent, self.ledger.owner, decision, self.facts)
+        raise self._in_doubt(intent, decision)
 
     def _buy(self, found: Record | None) -> Video:
         self._announce(found)
@@ -180,18 +182,18 @@ class Submission:
 
     def _renew_intent(self) -> None:
         """Write the intent again where the request goes out later than it says."""
-        if time.monotonic() - self._written > _SEND_SECONDS:
+        if self.clock.monotonic() - self._written > _SEND_SECONDS:
             earlier = self._intent
             self._write_intent(earlier, earlier)
             self._forget(earlier)
 
     def _write_intent(self, found: Record | None, intent: Record) -> None:
         """Record an intent of now, unless a newer try has recorded something since this one has looked."""
-        at, wanted = time.time(), self.server.wanted
+        at, wanted = self.clock.now(), self.server.wanted
         new = replace(
             intent, at=at, until=at + self.server.patience, is_over=False, attempt=secrets.token_hex(8)
         )
-        self._written = time.monotonic()
+        self._written = self.clock.monotonic()
         self.ledger.open(at, wanted)
         try:
             self._replace(found, new)
@@ -203,13 +205,18 @@ class Submission:
         self.log.info("Buying a video at %s (request %s)", new.moment, new.fingerprint)
 
     def _lose(self, intent: Record, error: OutcomeUnknown) -> NoReturn:
-        until = max(intent.until, time.time())
+        until = max(intent.until, self.clock.now())
         ended = replace(intent, until=until, is_over=not error.is_pending)
         self._persist(lambda: self._replace(intent, ended), "when the answer was lost")
         self._persist(lambda: self.ledger.lose(intent.at, self.server.wanted), "that the answer was lost")
         is_final = self.facts.on_unknown == "fail"
         lost = Decision(Action.FAIL_IN_DOUBT, error.message, is_final=is_final)
-        raise in_doubt(intent, self.ledger.owner, lost, self.facts) from error
+        raise self._in_doubt(intent, lost) from error
+
+    def _in_doubt(self, intent: Record, decision: Decision) -> InDoubt:
+        looks_again = self.facts.tries_left > 0 and not decision.is_final
+        next_look = _next_look(self.facts, self.clock.now()) if looks_again else None
+        return in_doubt(intent, self.ledger.owner, decision, next_look)
 
     def _forget(self, intent: Record) -> None:
         self._persist(lambda: self.ledger.drop(intent.at, self.server.wanted), "that nothing was bought")
@@ -235,7 +242,7 @@ class Submission:
     def _claim(self, record: Record, video: Video) -> None:
         wanted = self.server.wanted
         self._persist(lambda: self.ledger.claim(record.at, wanted, video), f"whose video {video.id} is")
-        self._persist(lambda: self.ledger.tidy(time.time()), "what the ledger may forget", patient=False)
+        self._persist(lambda: self.ledger.tidy(self.clock.now()), "what the ledger may forget", patient=False)
 
     def _replace(self, found: Record | None, new: Record | None) -> None:
         """Write what follows a record, unless a newer try has recorded something else meanwhile."""
@@ -259,7 +266,7 @@ class Submission:
             except Exception as error:  # noqa: BLE001 - a store's errors are its own; a retry finds the intent
                 self.log.warning("Could not record %s: %s", what, error)
             if pause is not None:
-                time.sleep(pause)
+                self.clock.sleep(pause)
         return None
 
 
@@ -306,27 +313,26 @@ def reuse(record: Record, log: Log) -> Video:
     return Video.model_validate({**(record.video or {}), "id": record.video_id})
 
 
-def in_doubt(intent: Record, owner: Owner, decision: Decision, facts: Facts | None = None) -> InDoubt:
+def in_doubt(intent: Record, owner: Owner, decision: Decision, next_look: str | None = None) -> InDoubt:
     """
     Return the error that says what may have been bought, and how it goes on.
 
     :param intent: what was about to be bought.
     :param owner: what names the task instance.
     :param decision: why nobody knows.
-    :param facts: what is true of the task.
+    :param next_look: when the task looks again; by default a person has to.
     """
-    looks_again = facts is not None and facts.tries_left > 0 and not decision.is_final
     return InDoubt(
         f"a video may have been bought at {intent.moment} (request {intent.fingerprint}), and its id is not "
-        f"known: {decision.reason}. {_next_look(facts) if facts and looks_again else _handwork(owner)}"
+        f"known: {decision.reason}. {next_look or _handwork(owner)}"
     )
 
 
-def _next_look(facts: Facts) -> str:
+def _next_look(facts: Facts, now: float) -> str:
     left = "it is the last one" if facts.tries_left == 1 else f"{facts.tries_left} tries are left"
     if facts.next_try is None:
         return f"Nothing has to be done: the task's next try looks again ({left})"
-    at = datetime.fromtimestamp(time.time() + facts.next_try, UTC).isoformat(timespec="seconds")
+    at = datetime.fromtimestamp(now + facts.next_try, UTC).isoformat(timespec="seconds")
     return f"Nothing has to be done: the task's next try looks again, from {at} on ({left})"
 
 

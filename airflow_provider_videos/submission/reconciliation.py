@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from airflow_provider_videos.submission.evidence import Claims, Evidence, digest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from airflow_provider_videos.api.clock import Clock
     from airflow_provider_videos.submission.decision import Facts
     from airflow_provider_videos.submission.evidence import Listing
     from airflow_provider_videos.submission.ledger import Ledger
@@ -40,21 +40,23 @@ class Reconciliation:
     :param ledger: who owns what.
     :param facts: what is true of the task now.
     :param intent: the purchase.
+    :param clock: the time it goes by.
     """
 
     server: SubmissionServer
     ledger: Ledger
     facts: Facts
     intent: Record
+    clock: Clock
     _listings: list[Listing] = field(default_factory=list, init=False)
     _answers: dict[str, Video | None] = field(default_factory=dict, init=False)
 
     def run(self) -> Decision:
         """Look again and again, until it is settled or can no longer turn up."""
-        begun, decision = time.monotonic(), Decision(Action.FAIL_IN_DOUBT)
+        begun, decision = self.clock.monotonic(), Decision(Action.FAIL_IN_DOUBT)
         for number, pause in enumerate(_LOOKS):
-            time.sleep(pause)
-            decision = self._look(number, time.monotonic() - begun)
+            self.clock.sleep(pause)
+            decision = self._look(number, self.clock.monotonic() - begun)
             if decision.action is not Action.FAIL_IN_DOUBT or decision.is_final:
                 break
         return self._with_the_search_named(decision)
@@ -101,7 +103,7 @@ class Reconciliation:
             self.server.wanted,
             self._listings[-1],
             self._claims(),
-            time.time(),
+            self.clock.now(),
             earlier=tuple(self._listings[:-1]),
             looked=looked,
             answers=dict(self._answers),
@@ -115,7 +117,7 @@ class Reconciliation:
         if all(digest_of(video.id) in self.intent.before for video in listed):
             return Claims(frozenset(), (), repeats_prompts=False)
         aliases = {video_id: video.id for video_id, video in self._answers.items() if video}
-        return self.ledger.claims(self.intent.at, self.server.wanted, listed, time.time(), aliases)
+        return self.ledger.claims(self.intent.at, self.server.wanted, listed, self.clock.now(), aliases)
 
     def _claim(self, decision: Decision) -> Decision:
         """Claim what is adopted, and take it back where another task claims it in the same moment."""
@@ -123,7 +125,7 @@ class Reconciliation:
         videos = _distinct(decision.video, *(Video(id=one) for one in decision.candidates))
         for video in videos:
             self.ledger.claim(at, wanted, video)
-        if not self.ledger.claims(at, wanted, videos, time.time()).videos:
+        if not self.ledger.claims(at, wanted, videos, self.clock.now()).videos:
             return decision
         for video in videos:
             self.ledger.unclaim(at, wanted, video)

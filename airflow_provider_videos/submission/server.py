@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from airflow_provider_videos.api.client import VideosClient
+from airflow_provider_videos.api.clock import Clock, default_clock
 from airflow_provider_videos.api.errors import NotFound, VideosError
 from airflow_provider_videos.api.requests import LONGEST_PAGE, Timeouts, retrieve, uncached
 from airflow_provider_videos.api.retry import Backoff
@@ -34,10 +34,12 @@ class SubmissionServer:
 
     :param client: the server.
     :param operation: the purchase.
+    :param clock: the time by which its own is told; the process's by default.
     """
 
     client: VideosClient
     operation: Operation[Video]
+    clock: Clock = field(default_factory=default_clock)
 
     @property
     def wanted(self) -> Wanted:
@@ -60,12 +62,13 @@ class SubmissionServer:
     def anchor(self) -> Anchor:
         """Return what the server lists right now, by one short question; what it can't tell is no error."""
         endpoint = replace(self.client.endpoint, timeout=_ANCHOR_TIMEOUTS)
+        once = Backoff(attempts=1, total=_ANCHOR_TIMEOUTS.total)
         try:
-            with VideosClient(endpoint, backoff=Backoff(attempts=1, total=_ANCHOR_TIMEOUTS.total)) as client:
+            with VideosClient(endpoint, backoff=once, clock=self.clock) as client:
                 page = next(client.pages(limit=_page_length(), order="desc", fresh=True))
         except VideosError as error:
             return Anchor(missing=f"the list could not be read: {error}"[:300])
-        ahead = None if page.server_time is None else page.server_time - time.time()
+        ahead = None if page.server_time is None else page.server_time - self.clock.now()
         if page.cached or not page.data:
             return Anchor(
                 ahead=ahead, missing="a cache has answered" if page.cached else "the list was empty"
@@ -85,7 +88,7 @@ class SubmissionServer:
         for page in islice(pages, _MOST_PAGES):
             ahead = listing.ahead
             if ahead is None and page.server_time is not None:
-                ahead = page.server_time - time.time()
+                ahead = page.server_time - self.clock.now()
             videos, cached = [*listing.videos, *page.data], listing.cached or page.cached
             listing = replace(listing, videos=videos, ahead=ahead, cached=cached)
             if listing.place_of(anchor) is not None or (

@@ -72,7 +72,6 @@ class TestMakeAgain:
         assert run(self.NAME, state="failed", purchases=3) == []
         assert len(videos_emulator.purchases) == 1
 
-    @pytest.mark.usefixtures("turned_time")
     def test_a_purchase_in_doubt_is_not_made_again(self, run, videos_emulator, connect_to):
         connect_to(videos_emulator, timeout={"total": 0.2})
         videos_emulator.inject(

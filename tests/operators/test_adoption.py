@@ -14,7 +14,7 @@ from airflow_provider_videos.operators.videos import VideoCreateOperator, VideoR
 
 
 @pytest.fixture(autouse=True)
-def _no_waiting(turned_time, connect_to, videos_emulator):
+def _short_timeout(connect_to, videos_emulator):
     connect_to(videos_emulator, timeout={"total": 0.2})
 
 

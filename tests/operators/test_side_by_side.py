@@ -33,7 +33,7 @@ def posts(videos_emulator):
 
 
 @pytest.fixture
-def our_create(run_dag, videos_emulator, connect_to, turned_time):
+def our_create(run_dag, videos_emulator, connect_to):
     connect_to(videos_emulator, timeout={"read": READ_SECONDS})
 
     def create():

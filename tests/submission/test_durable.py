@@ -26,6 +26,7 @@ from airflow_provider_videos.submission.evidence import Anchor, Listing, Wanted,
 from airflow_provider_videos.submission.ledger import Ledger
 from airflow_provider_videos.submission.record import Record
 from tests.submission.conftest import Registry
+from tests.turned_time import TurnedTime
 
 log = logging.getLogger("task")
 FACTS = Facts(fingerprint="f1", max_tries=2)
@@ -48,10 +49,10 @@ def test_a_record_of_a_later_release_is_read():
     assert Record.read({**BOUGHT.written(), "later": 1}) == BOUGHT
 
 
-@pytest.fixture(autouse=True)
-def clock(turned_time):
+@pytest.fixture
+def clock():
     """Time that passes at once."""
-    return turned_time
+    return TurnedTime()
 
 
 class Server:
@@ -110,7 +111,8 @@ def server(store, registry, clock):
 
 def start(store, facts, server, log, task="create"):
     owner = {"dag_id": "d", "run_id": "r", "task_id": task, "map_index": 3}
-    return Submission(store, Ledger(server.registry, "http://gpu-box/v1", owner), facts, server, log).submit()
+    ledger = Ledger(server.registry, "http://gpu-box/v1", owner)
+    return Submission(store, ledger, facts, server, log, server.clock.clock).submit()
 
 
 def submit(store, facts, server, log, task="create"):

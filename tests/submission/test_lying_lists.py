@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import random
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
 import pytest
 
 from airflow_provider_videos.api import requests
 from airflow_provider_videos.api.client import VideosClient
+from airflow_provider_videos.api.clock import use_clock
 from airflow_provider_videos.api.errors import InDoubt, VideosError
 from airflow_provider_videos.api.requests import Endpoint
 from airflow_provider_videos.api.retry import Backoff
@@ -26,6 +28,7 @@ from airflow_provider_videos.emulator import (
     ShiftTimes,
 )
 from airflow_provider_videos.emulator.clock import ManualClock
+from airflow_provider_videos.pytest_plugin import clock_turning
 from airflow_provider_videos.submission.decision import Facts
 from airflow_provider_videos.submission.durable import Submission
 from airflow_provider_videos.submission.ledger import Ledger
@@ -73,18 +76,11 @@ class Task:
 class Server:
     """An emulator with a past, and the tasks of one Airflow that buy there."""
 
-    def __init__(self, emulator, turned_time, seed):
+    def __init__(self, emulator, seed):
         self.emulator, self.registry, self.draws = emulator, Registry(), random.Random(seed)
         query = {"custom_llm_provider": "openai"}  # which one profile insists on
         endpoint = Endpoint(emulator.base_url, api_key=emulator.api_key, model="emulated-1", query=query)
         self.client = VideosClient(endpoint, backoff=Backoff(attempts=2, base=0.0))
-        sleep = turned_time.sleep
-
-        def pass_time(seconds):
-            sleep(seconds)
-            emulator.clock.advance(seconds)
-
-        turned_time.sleep = pass_time
         for number in range(6):  # of this Airflow, so that the ledger tells that the list repeats prompts
             Task(self.client, self.registry, f"earlier {number}", f"A kite over field {number}").start()
             emulator.clock.advance(30)
@@ -99,20 +95,17 @@ class Server:
 
 
 @pytest.fixture
-def serve(turned_time):
-    """Start a server for each seed; all are stopped again."""
-    running = []
+def serve():
+    """Start a server for each seed, whose clock tells the time from then on; all are stopped again."""
+    with ExitStack() as running:
 
-    def serve(seed, **options):
-        clock = ManualClock()
-        emulator = Emulator(api_key="a-key-of-its-own", seed=seed, clock=clock, **options)
-        emulator.start()
-        running.append(emulator)
-        return Server(emulator, turned_time, seed)
+        def serve(seed, **options):
+            clock = ManualClock()
+            running.enter_context(use_clock(clock_turning(clock)))
+            options = {"api_key": "a-key-of-its-own", "seed": seed, "clock": clock, **options}
+            return Server(running.enter_context(Emulator(**options)), seed)
 
-    yield serve
-    for emulator in running:
-        emulator.stop()
+        yield serve
 
 
 def test_on_an_honest_server_lost_answers_settle_by_themselves(serve):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import aclosing, asynccontextmanager, closing, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
@@ -77,6 +78,10 @@ def _without_history(error: VideosError) -> VideosError:
 
 def _patience(endpoint: Endpoint, backoff: Backoff | None) -> Backoff:
     return backoff or Backoff(total=endpoint.timeout.total)
+
+
+def _limited(backoff: Backoff, attempts: int | None) -> Backoff:
+    return backoff if attempts is None else replace(backoff, attempts=attempts)
 
 
 class VideosClient:
@@ -204,13 +209,14 @@ class VideosClient:
         """
         return self.perform(requests.get_character(character_id))
 
-    def retrieve(self, video_id: str) -> Video:
+    def retrieve(self, video_id: str, *, attempts: int | None = None) -> Video:
         """
         Ask for a video's state. A failed video is an answer, not an error.
 
         :param video_id: the id its purchase returned.
+        :param attempts: see :meth:`perform`.
         """
-        return self.perform(requests.retrieve(video_id))
+        return self.perform(requests.retrieve(video_id), attempts=attempts)
 
     def list(
         self, *, after: str | None = None, limit: int | None = None, order: str | None = None
@@ -262,6 +268,7 @@ class VideosClient:
         variant: str = requests.DEFAULT_VARIANT,
         offset: int = 0,
         etag: str | None = None,
+        attempts: int | None = None,
     ) -> Iterator[Content[Iterator[bytes]]]:
         """
         Open a completed video's file as a stream.
@@ -271,10 +278,10 @@ class VideosClient:
         :param offset: the byte to begin with. A server may send the whole file all the same, see
             ``Content.start``.
         :param etag: the ``Content.etag`` of the file that is gone on with; needed with an offset.
+        :param attempts: see :meth:`perform`.
         """
-        response = self.perform(
-            requests.download_content(video_id, variant=variant, offset=offset, etag=etag)
-        )
+        operation = requests.download_content(video_id, variant=variant, offset=offset, etag=etag)
+        response = self.perform(operation, attempts=attempts)
         with closing(response):
             yield content_of(response, video_id, self.endpoint, self._clock.now())
 
@@ -282,15 +289,24 @@ class VideosClient:
         """Return the names of the server's models, where it lists them."""
         return self.perform(requests.list_models())
 
-    def perform(self, operation: Operation[T], *, before_send: Callable[[], None] | None = None) -> T:
+    def perform(
+        self,
+        operation: Operation[T],
+        *,
+        before_send: Callable[[], None] | None = None,
+        attempts: int | None = None,
+    ) -> T:
         """
         Carry out an operation that was built beforehand.
 
         :param operation: one of those that :mod:`airflow_provider_videos.api.requests` builds.
         :param before_send: called each time right before a request goes out; what it raises ends the call.
+        :param attempts: how often it is sent at the most, 1 for whoever repeats it by itself; as often as the
+            client's backoff says by default.
         """
+        backoff = _limited(self._backoff, attempts)
         try:
-            return self._run(exchange(operation, self.endpoint, self._backoff, self._clock), before_send)
+            return self._run(exchange(operation, self.endpoint, backoff, self._clock), before_send)
         except VideosError as error:
             raise _without_history(error) from None
 
@@ -411,9 +427,9 @@ class AsyncVideosClient:
         """Ask for a character, as :meth:`VideosClient.get_character` does."""
         return await self.perform(requests.get_character(character_id))
 
-    async def retrieve(self, video_id: str) -> Video:
+    async def retrieve(self, video_id: str, *, attempts: int | None = None) -> Video:
         """Ask for a video's state, as :meth:`VideosClient.retrieve` does."""
-        return await self.perform(requests.retrieve(video_id))
+        return await self.perform(requests.retrieve(video_id), attempts=attempts)
 
     async def list(
         self, *, after: str | None = None, limit: int | None = None, order: str | None = None
@@ -436,11 +452,11 @@ class AsyncVideosClient:
         variant: str = requests.DEFAULT_VARIANT,
         offset: int = 0,
         etag: str | None = None,
+        attempts: int | None = None,
     ) -> AsyncIterator[Content[AsyncIterator[bytes]]]:
         """Open a completed video's file as a stream, as :meth:`VideosClient.download_content` does."""
-        response = await self.perform(
-            requests.download_content(video_id, variant=variant, offset=offset, etag=etag)
-        )
+        operation = requests.download_content(video_id, variant=variant, offset=offset, etag=etag)
+        response = await self.perform(operation, attempts=attempts)
         async with aclosing(response):
             yield async_content_of(response, video_id, self.endpoint, self._clock.now())
 
@@ -448,10 +464,11 @@ class AsyncVideosClient:
         """Return the names of the server's models, where it lists them."""
         return await self.perform(requests.list_models())
 
-    async def perform(self, operation: Operation[T]) -> T:
+    async def perform(self, operation: Operation[T], *, attempts: int | None = None) -> T:
         """Carry out an operation that was built beforehand, as :meth:`VideosClient.perform` does."""
+        backoff = _limited(self._backoff, attempts)
         try:
-            return await self._run(exchange(operation, self.endpoint, self._backoff, self._clock))
+            return await self._run(exchange(operation, self.endpoint, backoff, self._clock))
         except VideosError as error:
             raise _without_history(error) from None
 

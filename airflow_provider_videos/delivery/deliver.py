@@ -193,7 +193,7 @@ class Courier:
         stream = Stream(
             order.video_id,
             lambda offset, etag: self._client.download_content(
-                order.video_id, variant=order.variant, offset=offset, etag=etag
+                order.video_id, variant=order.variant, offset=offset, etag=etag, attempts=1
             ),
             patience,
             lambda error: self._check(order, error),
@@ -287,7 +287,7 @@ class Courier:
         if self._has_delivered and _means_absent(error):
             raise error  # the video is ready, so what the server does not have it will not get
         try:
-            self._video = self._client.retrieve(order.video_id)
+            self._video = self._client.retrieve(order.video_id, attempts=1)
         except (AnswerError, TransportError):
             return
         if self._video.has_failed:

@@ -1,4 +1,4 @@
-"""How far a delivery is, at a pace people can read."""
+"""Progress of a download, told at a pace people can read."""
 
 from __future__ import annotations
 

@@ -392,9 +392,11 @@ class TestPatience:
 
     def test_it_is_bounded_in_attempts_and_in_time(self, server, deliver, tmp_path):
         server.emulator.inject(content(Answer(status=404), times=None))
+        clock = Waits()
         with pytest.raises(NotFound):
-            deliver(f"{tmp_path}/", clock=Waits())
-        assert server.downloads == 8
+            deliver(f"{tmp_path}/", clock=clock)
+        assert server.downloads == 22
+        assert max(clock.waited) <= 3
         server.emulator.inject(content(Answer(status=425, headers={"Retry-After": "119"}), times=None))
         server.emulator.clear_faults()
         server.emulator.inject(content(Answer(status=425, headers={"Retry-After": "119"}), times=None))

@@ -38,6 +38,8 @@ MAX_HEAD_BYTES = 16 * 1024
 
 # An event loop does nothing else while httpcore parses what one read has brought.
 _READ_BYTES = 16 * 1024
+# Behind a head come bodies; of what was tried, files come fastest so.
+_BODY_READ_BYTES = 128 * 1024
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 _INTERIM = re.compile(rb"HTTP/1\.\d 1", re.IGNORECASE)
 _TOO_LATE = "the answer was not complete in time"
@@ -88,6 +90,10 @@ class _Head:
         self._seen: bytes | None = None
         self._size = 0
 
+    @property
+    def is_over(self) -> bool:
+        return self._seen is None
+
     def begin(self) -> None:
         self._seen, self._size = b"", 0
 
@@ -114,6 +120,8 @@ class _Stream(httpcore.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         read = self._read if isinstance(timeout, Deadline) else self._inner.read
+        if self._head.is_over:
+            max_bytes = max(max_bytes, _BODY_READ_BYTES)
         data = read(max_bytes, timeout)  # type: ignore[arg-type] # a Deadline, for the one that takes no other
         self._head.take(data)
         return data

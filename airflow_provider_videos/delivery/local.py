@@ -7,6 +7,7 @@ import errno
 import hashlib
 import os
 import socket
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -19,11 +20,14 @@ if TYPE_CHECKING:
 
 _RENAME_NOREPLACE = 1
 _AT_FDCWD = -100
+_SYNC_EVERY_BYTES = 64 * 1024 * 1024
 
 
 class LocalFile:
     """
     A file on this machine: written under a temporary name beside the target, synced, then renamed.
+
+    A long file is synced while it is written, so that the disk has little left to do at the end.
 
     :param path: the target; missing folders are made.
     :param leave: is told the temporary name.
@@ -36,6 +40,9 @@ class LocalFile:
         self._leave = leave
         self._replace = replace
         self._temporary = path.with_name(temporary_name(path.name))
+        self._thread = ThreadPoolExecutor(1, "sync")
+        self._syncing: Future[None] | None = None
+        self._unsynced = 0
 
     def standing(self) -> Standing | None:
         with _as_delivery_error(self._path, "read"):
@@ -59,6 +66,16 @@ class LocalFile:
     def write(self, chunk: bytes) -> None:
         with _as_delivery_error(self._path):
             self._file.write(chunk)
+            self._unsynced += len(chunk)
+            if self._unsynced >= _SYNC_EVERY_BYTES:
+                self._finish_sync()
+                self._syncing = self._thread.submit(os.fdatasync, self._file.fileno())
+                self._unsynced = 0
+
+    def _finish_sync(self) -> None:
+        """Wait for the sync that is under way: a failure of it is told once, and to nobody else."""
+        if self._syncing:
+            self._syncing.result()
 
     def flush(self) -> None:
         with _as_delivery_error(self._path):
@@ -67,6 +84,7 @@ class LocalFile:
     def commit(self) -> None:
         with _as_delivery_error(self._path):
             self._file.flush()
+            self._finish_sync()
             os.fsync(self._file.fileno())
             if self._replace:
                 self._temporary.replace(self._path)
@@ -90,6 +108,7 @@ class LocalFile:
         self.hint = "this file system has no exclusive rename: it was checked that nothing stood there"
 
     def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
         with suppress(OSError):  # a full disk is reported once, by the write that met it
             self._file.close()
         with suppress(OSError):  # what was committed stays committed

@@ -18,6 +18,7 @@ from airflow_provider_videos.api.containers import (
     WEBP,
     sniff,
 )
+from airflow_provider_videos.delivery.background_hash import BackgroundHash
 from airflow_provider_videos.delivery.boxes import Boxes
 from airflow_provider_videos.delivery.ebml import Elements
 from airflow_provider_videos.delivery.riff import Chunks
@@ -46,11 +47,11 @@ class Tally:
 
     def __init__(self) -> None:
         self.size = 0
-        self.sha256 = hashlib.sha256()
+        self.sha256 = BackgroundHash()
         self.total: int | None = None
         self._head = b""
         self._walker: Walker | None = None
-        self._promised = self.sha256
+        self._promised: BackgroundHash | hashlib._Hash = self.sha256
         self._digest = ""
 
     def expect(self, content: Content[Iterator[bytes]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -59,6 +59,12 @@ CHECKSUMS = {
     "none": Checksums(crc32=False, md5=False),
 }
 """In the order in which they are tried; of the first the answer tells which one the store has verified."""
+
+_ETAG = "etag"
+"""The store names a part after its MD5, so it is compared here, and nothing goes along."""
+
+_UNSIGNED = "BodyIsNotSigned"
+"""Pseudo-parameter of a call, taken out before the SDK looks at them."""
 
 
 class S3Object:
@@ -250,7 +256,10 @@ class S3Object:
 
     def _send_part(self, number: int, body: bytearray) -> dict[str, Any]:
         with self._as_delivery_error():
-            part = self._checked(self._client.upload_part, body, **self._upload, PartNumber=number)
+            upload = (
+                self._compared if self._mode == _ETAG else partial(self._checked, self._client.upload_part)
+            )
+            part = upload(body, **self._upload, PartNumber=number)
         sums = {name: part[name] for name in ("ETag", "ChecksumCRC32") if name in part}
         return {"PartNumber": number, **sums}
 
@@ -259,14 +268,14 @@ class S3Object:
         if getattr(self._client.meta.config, "request_checksum_calculation", "") == "when_required":
             return "none"
         known = self._traits.get("checksum", "both")
-        return known if known in CHECKSUMS else "both"
+        return known if known in CHECKSUMS or known == _ETAG else "both"
 
     def _checked(self, method: Callable[..., Any], body: bytearray | None, **arguments: Any) -> Any:
         """Call with the checksums that the store takes; the first answers tell which."""
         from botocore.exceptions import ClientError
 
         names = list(CHECKSUMS)
-        *others, last = names[names.index(self._mode) :]
+        *others, last = names[names.index("md5" if self._mode == _ETAG else self._mode) :]
         for name in others:
             try:
                 return self._call(method, body, name, arguments)
@@ -284,11 +293,19 @@ class S3Object:
         else:
             sent = {"ChecksumAlgorithm": "CRC32"} if sums.crc32 else {}
         answer = method(**self._target, **arguments, **sent)
-        if body is not None and name == "both":
-            name = "crc32" if "ChecksumCRC32" in answer else "md5"
-        if name != self._mode:
+        if body is not None and sums.md5:
+            name = _verified_by(answer, sent["ContentMD5"])
+        if name != self._mode and (body is not None or self._mode != _ETAG):
             self._traits["checksum"] = name
         return answer
+
+    def _compared(self, body: bytearray, **arguments: Any) -> Any:
+        """Upload a part without a checksum and compare its ETag; where they differ, the store is to judge."""
+        sent: dict[str, Any] = {**self._target, **arguments, "Body": body, _UNSIGNED: True}
+        part = self._client.upload_part(**sent)
+        if _verified_by(part, _md5(body)) == _ETAG:
+            return part
+        return self._checked(self._client.upload_part, body, **arguments)
 
     def _said(self) -> dict[str, Any]:
         return {"ContentType": self._description.content_type, "Metadata": dict(self._description.labels)}
@@ -338,6 +355,13 @@ def _md5(body: bytearray) -> str:
     return b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
 
 
+def _verified_by(answer: Mapping[str, Any], md5: str) -> str:
+    """Return the checksum that a store has verified of those that it got, or by which it can be checked."""
+    if "ChecksumCRC32" in answer:
+        return "crc32"
+    return _ETAG if answer.get("ETag", "").strip('"').lower() == b64decode(md5).hex() else "md5"
+
+
 def _status(error: Exception) -> int:
     response = getattr(error, "response", None) or {}
     return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
@@ -357,12 +381,13 @@ def _leave_checksums_to_us(client: S3Client) -> None:
     client.meta.events.register_first("before-parameter-build.s3", prepare, unique_id=__name__)
 
 
-def _prepare(params: Mapping[str, Any], context: dict[str, Any], *, is_encrypted: bool, **_: object) -> None:
+def _prepare(params: dict[str, Any], context: dict[str, Any], *, is_encrypted: bool, **_: object) -> None:
     config = copy(context["client_config"])
     config.request_checksum_calculation = "when_required"
     s3 = dict(config.s3 or {})
     # The headers are signed, and so is an MD5 among them; a CRC-32 is no match for malice, but TLS is.
-    if "ContentMD5" in params or (is_encrypted and "ChecksumCRC32" in params):
+    is_compared = params.pop(_UNSIGNED, False)
+    if is_compared or "ContentMD5" in params or (is_encrypted and "ChecksumCRC32" in params):
         s3.setdefault("payload_signing_enabled", False)
     config.s3 = s3
     context["client_config"] = config

@@ -23,6 +23,10 @@ class Habits:
     """Beginnings of headers that it answers with 501."""
     returns_crc32: bool = False
     conditional: bool = True
+    names_by_md5: bool = False
+    """Give each part and object its MD5 as ETag."""
+    damages: int = 0
+    """So many parts to come are changed on their way."""
     loses: set[str] = field(default_factory=set)
     """Methods of writes whose next answer never arrives."""
     objects: dict[str, tuple[bytes, dict[str, str]]] = field(default_factory=dict)
@@ -74,14 +78,19 @@ class _Handler(BaseHTTPRequestHandler):
             self.answer(404)
             return
         body, labels = found
-        etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
-        self.answer(200, b"", {**labels, "ETag": f'"{etag}"', "content-length": str(len(body))})
+        self.answer(200, b"", {**labels, "ETag": f'"{_md5(body).hex()}"', "content-length": str(len(body))})
 
     def do_PUT(self) -> None:
         habits, path = self.stub.habits, urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         names = {name.lower(): value for name, value in self.headers.items()}
         habits.seen.append(names)
+        if habits.damages and "partNumber" in path.query:
+            habits.damages -= 1
+            body = bytes([body[0] ^ 1]) + body[1:]
+        if names.get("content-md5") not in {None, base64.b64encode(_md5(body)).decode()}:
+            self.no(400, "BadDigest")
+            return
         if any(name.startswith(begin) for name in names for begin in habits.refuses):
             self.no(501, "NotImplemented")
             return
@@ -93,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _write(self, body: bytes, names: dict[str, str], path: str, query: dict[str, list[str]]) -> None:
         habits = self.stub.habits
         labels = {name: value for name, value in names.items() if name.startswith("x-amz-meta-")}
-        answer, headers = b"", {"ETag": '"part"'}
+        answer, headers = b"", {"ETag": f'"{_md5(body).hex()}"' if habits.names_by_md5 else '"part"'}
         if "uploads" in query:
             habits.labels, answer = labels, _UPLOAD
         elif "partNumber" in query:
@@ -114,3 +123,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.answer(200, answer, headers)
 
     do_POST = do_DELETE = do_PUT  # noqa: N815 - the names that the server looks for
+
+
+def _md5(body: bytes) -> bytes:
+    return hashlib.md5(body, usedforsecurity=False).digest()

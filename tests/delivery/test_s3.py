@@ -289,6 +289,34 @@ class TestHabits:
         assert "content-md5" not in stub.habits.seen[-1]
         assert "x-amz-checksum-crc32" in stub.habits.seen[-1]
 
+    @pytest.mark.parametrize("damages", [0, 1])
+    def test_one_that_names_parts_by_their_md5_is_compared(self, stub, put, damages):
+        stub.habits.names_by_md5, traits = True, {}
+        put(1000, traits=traits)
+        assert traits["checksum"] == "etag"
+        stub.habits.objects.clear()
+        stub.habits.seen.clear()
+        stub.habits.damages = damages
+        put(20 * MIB, traits=traits)
+        assert set(stub.habits.objects["/films/boat.mp4"][0]) == {0}
+        assert len([seen for seen in stub.habits.seen if "content-md5" in seen]) == damages
+
+    def test_a_part_that_never_arrives_as_it_was_sent_is_an_error(self, stub, put):
+        stub.habits.names_by_md5, stub.habits.damages = True, 100
+        with pytest.raises(DeliveryError, match="BadDigest"):
+            put(20 * MIB, traits={"checksum": "etag"})
+
+    def test_an_etag_that_is_no_md5_any_more_leaves_the_judgement_to_the_store(self, stub, put):
+        traits = {"checksum": "etag"}
+        put(20 * MIB, traits=traits)
+        assert traits["checksum"] == "md5"
+        assert len([seen for seen in stub.habits.seen if "content-md5" in seen]) >= 1
+
+    def test_an_object_of_one_piece_never_appears_unverified(self, stub, put):
+        stub.habits.names_by_md5 = True
+        put(1000, traits={"checksum": "etag"})
+        assert "content-md5" in stub.habits.seen[-1]
+
     @SIZES
     def test_settings_turn_checksums_off(self, stub, put, size):
         put(size, request_checksum_calculation="when_required")

@@ -1,5 +1,5 @@
 """
-What all durable purchases of one Airflow tell each other, so that no video gets two owners.
+Ledger of all durable purchases of one Airflow, so that no video gets two owners.
 
 Each purchase writes an entry before its request goes out, and another one after the answer, which names the
 video, or says that the answer was lost. Everything is in the keys, as hashes, and no key is written by two
@@ -31,8 +31,9 @@ _MOST_REMOVED = 500
 _CLOCKS_DIFFER_BY = 600.0
 _DAY_SECONDS = 24 * 3600.0
 _LOST = "lost"
+# What a later release appends says nothing to this one; what it has in the video's place names none.
 _KEY = re.compile(
-    rf"{_NAME}\.[0-9a-f]{{16}}\.\d{{8}}\.([0-9a-f]{{16}})\.(\d{{1,15}})-([0-9a-f]{{16}})(?:\.([0-9a-f]{{16}}|{_LOST}))?",
+    rf"{_NAME}\.[0-9a-f]{{16}}\.\d{{8}}\.([0-9a-f]{{16}})\.(\d{{1,15}})-([0-9a-f]{{16}})(?:\.([^.]+)(?:\..+)?)?",
     re.ASCII,
 )
 KEPT = timedelta(days=2)
@@ -40,7 +41,7 @@ KEPT = timedelta(days=2)
 
 
 class Registry(Protocol):
-    """What every task of an Airflow can write to and list. Its Variables are one."""
+    """Keys that every task of an Airflow can write and list. Its Variables are one."""
 
     def keys(self, prefix: str) -> Iterable[str]:
         """Return the keys that begin so."""
@@ -185,7 +186,7 @@ class Ledger:
 
 
 class _Entry(NamedTuple):
-    """What a key says."""
+    """Entry of a purchase, as its key says it."""
 
     prompt: str
     owner: str
@@ -194,7 +195,7 @@ class _Entry(NamedTuple):
 
     @classmethod
     def read(cls, key: str) -> _Entry | None:
-        """Take a key apart; None for one that no release of ours has written."""
+        """Take a key apart; None for one that no release has written."""
         match = _KEY.fullmatch(key)
         return cls(match[1], match[3], int(match[2]) / 1000, match[4] or "") if match else None
 

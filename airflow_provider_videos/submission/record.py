@@ -1,5 +1,5 @@
 """
-What a task remembers of its purchase.
+Record of a task's purchase, which its retries find again.
 
 Before the request goes out the record says that it will (an intent); after the answer, what was bought. An
 intent that is found at a start means that a video may have been bought and nobody knows its id.
@@ -7,19 +7,69 @@ intent that is found at a start means that a video may have been bought and nobo
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+from airflow_provider_videos.api.persisted import (
+    Unknown,
+    count,
+    decode,
+    encode,
+    flag,
+    json_object,
+    list_of,
+    number,
+    stored,
+    text,
+    unknown_fields,
+)
 
 _LATEST = 4_102_444_800.0  # the year 2100
 _LONGEST_ID = 4096
 _LONGEST_WORD = 500
 _LONGEST_NUMBER = 40
 _MOST_IDS = 200
+
+
+def _stored_id(value: object) -> str | None:
+    """Read an id as a server has sent it."""
+    return _bounded(text(value), _LONGEST_ID)
+
+
+def _typed_id(value: object) -> str | None:
+    """Read an id that a person may have written: a text, or a number for one."""
+    is_number = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**_LONGEST_NUMBER
+    found = _stored_id(str(value) if is_number else value)
+    return found if found and found.strip(" .") else None
+
+
+def _word(value: object) -> str | None:
+    return _bounded(text(value), _LONGEST_WORD)
+
+
+def _bounded(found: str | None, longest: int) -> str | None:
+    return found if found is not None and len(found) <= longest else None
+
+
+def _moment(value: object) -> float | None:
+    found = number(value)
+    return found if found is not None and 0 < found < _LATEST else None
+
+
+def _difference(value: object) -> float | None:
+    found = number(value)
+    return found if found is not None and abs(found) < _LATEST else None
+
+
+def _tries(value: object) -> int | None:
+    found = count(value)
+    return found if found is not None and found < _LATEST else None
+
+
+def _ids(value: object) -> tuple[str, ...]:
+    given = value[:_MOST_IDS] if isinstance(value, list | tuple) else ()
+    return tuple(list_of(_stored_id)(given) or ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +94,22 @@ class Record:
     :param seen: the listed videos that could be it, as an earlier try saw them.
     """
 
-    fingerprint: str | None = None
-    at: float = 0.0
-    until: float = 0.0
-    is_over: bool = False
-    max_tries: int | None = None
-    video_id: str | None = None
-    video: dict[str, Any] | None = None
-    handed_on: bool = False
-    attempt: str | None = None
-    anchor: str | None = None
-    no_anchor: str = ""
-    before: tuple[str, ...] = ()
-    ahead: float | None = None
-    key: str | None = None
-    seen: tuple[str, ...] = ()
+    fingerprint: str | None = stored(_word, default=None)
+    at: float = stored(_moment, default=0.0)
+    until: float = stored(_moment, default=0.0)
+    is_over: bool = stored(flag, default=False)
+    max_tries: int | None = stored(_tries, default=None)
+    video_id: str | None = stored(_typed_id, default=None)
+    video: dict[str, Any] | None = stored(json_object, default=None)
+    handed_on: bool = stored(flag, default=False)
+    attempt: str | None = stored(_word, default=None)
+    anchor: str | None = stored(_stored_id, default=None)
+    no_anchor: str = stored(_word, default="")
+    before: tuple[str, ...] = stored(_ids, default=())
+    ahead: float | None = stored(_difference, default=None)
+    key: str | None = stored(_word, default=None)
+    seen: tuple[str, ...] = stored(_ids, default=())
+    unknown: Unknown = unknown_fields()
 
     @classmethod
     def read(cls, value: object) -> Record | None:
@@ -72,15 +123,12 @@ class Record:
         if value is None:
             return None
         if isinstance(value, str):
-            return cls(video_id=_id(value))
-        given = value if isinstance(value, dict) else {}
-        return cls(
-            **{one.name: _READERS[one.name](given[one.name]) for one in fields(cls) if one.name in given}
-        )
+            return cls(video_id=_typed_id(value))
+        return decode(cls, value)
 
     def written(self) -> dict[str, Any]:
         """Return it as plain JSON."""
-        return asdict(self) | {"before": list(self.before), "seen": list(self.seen)}
+        return encode(self)
 
     def is_same_purchase(self, other: Record) -> bool:
         """Say whether another record is of the very same purchase."""
@@ -93,63 +141,3 @@ class Record:
         if not self.at:
             return "a time that is not recorded"
         return datetime.fromtimestamp(self.at, UTC).isoformat(timespec="seconds")
-
-
-def _id(value: object) -> str | None:
-    """Read an id: a text, or a number that a person wrote for one."""
-    is_number = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**_LONGEST_NUMBER
-    text = str(value) if is_number else value
-    return text if _is_text(text, _LONGEST_ID) and text.strip(" .") else None
-
-
-def _word(value: object) -> str | None:
-    return value if _is_text(value, _LONGEST_WORD) else None
-
-
-def _is_text(value: object, longest: int) -> TypeGuard[str]:
-    if not isinstance(value, str) or not 0 < len(value) <= longest:
-        return False
-    return value.encode("utf-8", "ignore").decode() == value
-
-
-def _moment(value: object) -> float:
-    number = _number(value)
-    return number if number is not None and 0 < number < _LATEST else 0.0
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if abs(value) < _LATEST and math.isfinite(value) else None
-
-
-def _count(value: object) -> int | None:
-    return value if type(value) is int and 0 <= value < _LATEST else None
-
-
-def _fields_of(value: object) -> dict[str, Any] | None:
-    return value if isinstance(value, dict) else None
-
-
-def _words(value: object) -> tuple[str, ...]:
-    given = value if isinstance(value, list | tuple) else ()
-    return tuple(one for one in given[:_MOST_IDS] if _is_text(one, _LONGEST_ID))
-
-
-_READERS: Mapping[str, Callable[[object], Any]] = {
-    "fingerprint": _word,
-    "at": _moment,
-    "until": _moment,
-    "is_over": lambda value: value is True,
-    "max_tries": _count,
-    "video_id": _id,
-    "video": _fields_of,
-    "handed_on": lambda value: value is True,
-    "attempt": _word,
-    "anchor": lambda value: value if _is_text(value, _LONGEST_ID) else None,
-    "no_anchor": lambda value: _word(value) or "",
-    "before": _words,
-    "ahead": _number,
-    "key": _word,
-    "seen": _words,
-}

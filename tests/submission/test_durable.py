@@ -568,34 +568,110 @@ def test_a_late_answer_that_is_recorded_meanwhile_is_taken_up(store, refused):
 
 # --- records of any shape -------------------------------------------------------------------------------
 
+FULL = Record(
+    fingerprint="f1",
+    at=1_790_000_000.0,
+    until=1_790_000_120.0,
+    is_over=True,
+    max_tries=2,
+    video_id="v",
+    video={"id": "v", "status": "queued"},
+    handed_on=True,
+    attempt="a1",
+    anchor="v0",
+    no_anchor="the list was empty",
+    before=("d0",),
+    ahead=-1.5,
+    key="salt:hash",
+    seen=("v", "w"),
+)
 ANYTHING: tuple[object, ...] = (
     *(None, True, 0, -1, 3, 1.5, 1e300, float("nan"), float("inf"), 10**400, -(10**400), 1_790_000_000),
     *("", "v", ".", "yesterday", "\ud800", "x" * 10_000, [], ["v"], [None, {}], {}, {"a": [1]}, {"id": 5}),
 )
+KNOWN = (INTENT.written(), BOUGHT.written())
 SHAPES = [
+    *({other: value for other, value in known.items() if other != name} for known in KNOWN for name in known),
+    *({**known, "later": anything} for known in KNOWN for anything in ANYTHING),
     *({"fingerprint": "f1", "at": at, "until": until} for at in ANYTHING for until in ANYTHING),
     *({"video_id": anything} for anything in ANYTHING),
-    *({**INTENT.written(), name: anything} for name in INTENT.written() for anything in ANYTHING),
-    *({**BOUGHT.written(), name: anything} for name in BOUGHT.written() for anything in ANYTHING),
+    *({**known, name: anything} for known in KNOWN for name in known for anything in ANYTHING),
     *ANYTHING,
 ]
 
 
-def outcome(store, facts, server):
+def outcome(end, store, max_tries, server):
     try:
-        video = submit(store, facts, server, log)
+        video = end(store, max_tries, server)
     except VideosError as error:
         return str(error)
     return f"video {video.id}"
 
 
-def test_a_record_of_any_shape_ends_in_a_video_or_in_an_error_that_says_what_to_do(server):
+def prepared(store, max_tries, server):
+    return submit(store, Facts("f1", max_tries), server, log)
+
+
+def unprepared(store, max_tries, server):
+    """A start of the task whose request can no longer be made."""
+    owner = {"dag_id": "d", "run_id": "r", "task_id": "create", "map_index": -1}
+    return salvage(store, owner, max_tries, InvalidRequest("no such image"), log)
+
+
+@pytest.mark.parametrize("end", [prepared, unprepared])
+def test_a_record_of_any_shape_ends_in_a_video_or_in_an_error_that_says_what_to_do(server, end):
     for shape in SHAPES:
         store = Registry({KEY: shape})
         for max_tries in (2, 4):
-            said = outcome(store, Facts("f1", max_tries), server)
+            said = outcome(end, store, max_tries, server)
             json.dumps(said).encode()
-            assert re.search("^video|state-store/videos_submission|on_changed", said)
+            assert re.search("^video|state-store/videos_submission|on_changed|no such image", said)
+
+
+@pytest.mark.parametrize("name", INTENT.written())
+def test_a_field_that_is_missing_or_makes_no_sense_is_as_if_it_had_never_been_set(name):
+    missing = replace(FULL, **{name: getattr(Record(), name)})
+    without = {other: value for other, value in FULL.written().items() if other != name}
+    assert Record.read(without) == missing
+    assert Record.read({**FULL.written(), name: object()}) == missing
+    assert Record.read({**FULL.written(), name: None}) == missing
+
+
+def test_what_a_release_writes_it_reads():
+    assert Record.read(json.loads(json.dumps(FULL.written()))) == FULL
+
+
+@pytest.mark.parametrize("left_out", [(), ("is_over", "attempt", "anchor", "before", "ahead", "key", "seen")])
+def test_what_an_older_release_wrote_is_read(left_out):
+    """A purchase as 0.1.0 has recorded it, and as it was recorded before lists were looked at."""
+    recorded = {
+        "fingerprint": "f1",
+        "at": 1_790_000_000.25,
+        "until": 1_790_000_120.25,
+        "is_over": False,
+        "max_tries": 2,
+        "video_id": "video_1",
+        "video": {"id": "video_1", "status": "queued", "model": "wan"},
+        "handed_on": True,
+        "attempt": "0123456789abcdef",
+        "anchor": "video_0",
+        "no_anchor": "",
+        "before": [],
+        "ahead": 0.5,
+        "key": "salt:hash",
+        "seen": [],
+    }
+    found = Record.read({name: value for name, value in recorded.items() if name not in left_out})
+    assert (found.video_id, found.fingerprint, found.at) == ("video_1", "f1", 1_790_000_000.25)
+    assert (found.max_tries, found.handed_on, found.video["model"]) == (2, True, "wan")
+
+
+def test_what_a_later_release_has_added_outlives_the_tries_of_this_one(store, server):
+    store[KEY] = {**BOUGHT.written(), "handed_on": False, "max_tries": None, "later": {"a": [1]}}
+    submit(store, FACTS, server, log)
+    assert store[KEY]["later"] == {"a": [1]}
+    assert (store[KEY]["max_tries"], store[KEY]["handed_on"]) == (2, True)
+    assert server.sold == 0
 
 
 def test_an_id_that_a_person_wrote_as_a_number_is_an_id():

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
 from airflow_provider_videos.api.models import Video
-from airflow_provider_videos.submission import ledger
 from airflow_provider_videos.submission.evidence import Wanted
 from airflow_provider_videos.submission.ledger import Ledger
 
@@ -13,6 +13,10 @@ AT = 1_790_000_000.0
 DAY = 86400.0
 BOAT, KITE = Wanted("A secret boat", {}), Wanted("A kite", {})
 V1, V2 = Video(id="v1", prompt="A secret boat"), Video(id="v2")
+
+
+def day(moment):
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y%m%d")
 
 
 @pytest.fixture
@@ -99,14 +103,13 @@ def test_entries_of_the_days_around_are_seen(task, hours):
     assert claims(task("a"), now=AT + 41 * 3600).videos == {"v1"}
 
 
-def test_no_purchase_removes_more_than_its_share(task, registry, monkeypatch):
-    monkeypatch.setattr(ledger, "_MOST_REMOVED", 2)
-    for number in range(3):
+def test_no_purchase_removes_more_than_its_share(task, registry):
+    for number in range(501):
         task(f"old {number}").open(AT - 10 * DAY, BOAT)
     task("a").tidy(AT)
     assert len(registry) == 1
     task("a").tidy(AT)
-    assert list(registry) == [f"videos_ledger.tidied.{ledger._day(AT)}"]
+    assert list(registry) == [f"videos_ledger.tidied.{day(AT)}"]
 
 
 def test_the_first_purchase_of_a_day_removes_what_is_days_old(task, registry):
@@ -155,13 +158,52 @@ def test_a_video_is_owned_under_each_of_its_ids(task):
     "key", ["", "x", "a.b", "{day}", "{day}.p.5-o", "{day}.{hash}.{long}-{hash}", "{day}.\u0661"]
 )
 def test_keys_that_nobody_of_ours_has_written_are_left_alone(task, registry, key):
-    ours = task("b")._entry(AT, BOAT)
-    given = key.format(day=ledger._day(AT), hash="0" * 16, long="9" * 400)
+    task("b").open(AT, BOAT)
+    (ours,) = registry
+    given = key.format(day=day(AT), hash="0" * 16, long="9" * 400)
     for name in (f"videos_ledger.{given}", f"{ours.rsplit('.', 3)[0]}.{given}", f"{ours}.{given}"):
         registry[name] = ""
     assert claims(task("a")).videos == set()
     task("a").tidy(AT)
-    assert len(registry) == 4
+    assert len(registry) == 5
+
+
+@pytest.mark.parametrize("more", ["more", "more.and.more", "0123456789abcdef", "lost"])
+def test_a_claim_counts_whatever_a_later_release_says_beside_it(task, registry, more):
+    task("b").claim(AT, BOAT, V1)
+    (key,) = registry
+    registry[f"{key}.{more}"] = registry.pop(key)
+    assert claims(task("a")).videos == {"v1"}
+
+
+@pytest.mark.parametrize("place", range(6))
+@pytest.mark.parametrize("garbage", [None, "", "x", "\u0661" * 8, "0" * 400, "{}", "lost"])
+def test_a_key_with_a_part_removed_or_garbled_owns_nothing(task, registry, place, garbage):
+    task("b").claim(AT, BOAT, V1)
+    garbled = registry.popitem()[0].split(".")
+    garbled[place : place + 1] = [] if garbage is None else [garbage]
+    registry[".".join(garbled)] = ""
+    seen = claims(task("a"))
+    assert seen.videos == set()
+    assert set(seen.rivals) <= {AT}
+    task("a").tidy(AT)
+
+
+def test_a_purchase_of_which_a_later_release_says_something_else_is_a_rival_and_no_twin(task, registry):
+    task("b").open(AT, BOAT)
+    task("b").lose(AT, BOAT)
+    registry[min(registry, key=len) + ".paused"] = ""
+    seen = claims(task("a"))
+    assert set(seen.rivals) == {AT}
+    assert seen.twins == {}
+
+
+def test_what_an_older_release_wrote_is_read(task, registry):
+    bought = "videos_ledger.8d2f0540e7141a49.20260921.a2cbfac051837464.1790000000000-f8fda7e761ca8146"
+    lost = "videos_ledger.8d2f0540e7141a49.20260921.a2cbfac051837464.1790000001000-d34e4647d31059d6"
+    registry.update(dict.fromkeys([bought, f"{bought}.64bfaceabee312b0", lost, f"{lost}.lost"], "{}"))
+    seen = claims(task("a"))
+    assert (seen.videos, set(seen.rivals), seen.twins) == ({"v1"}, {AT + 1}, {AT + 1: True})
 
 
 @pytest.mark.parametrize(("at", "now"), [(1.0, AT), (AT, 1.0), (AT, AT * 2), (4e9, AT), (AT, AT)])

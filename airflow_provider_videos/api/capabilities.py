@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_videos.api.client import VideosClient
     from airflow_provider_videos.api.models import VideoPage
-    from airflow_provider_videos.api.requests import Operation
+    from airflow_provider_videos.api.operations import Operation
 
 _CANNOT = {405, 501}
 _GONE = {404, 410}
@@ -44,12 +44,10 @@ _ERROR_HINTS: tuple[tuple[type[VideosError], str], ...] = (
     (Unreadable, "check that the base URL is a Videos server's, not a login page's"),
     (VideosError, "look into the server's log, and ask again later"),
 )
-_HINTS = {
-    "delete": "delete a video that is no longer needed, and see",
-    "remix": "look it up in the server's documentation: a remix that is tried is bought",
-    "variants": "make a video and ask again, or download a thumbnail of one and see",
-    "ranges": "make a video and ask again; a download works either way",
-}
+_DELETE_HINT = "delete a video that is no longer needed, and see"
+_REMIX_HINT = "look it up in the server's documentation: a remix that is tried is bought"
+_VARIANTS_HINT = "make a video and ask again, or download a thumbnail of one and see"
+_RANGES_HINT = "make a video and ask again; a download works either way"
 
 
 class Offer(Enum):
@@ -65,16 +63,20 @@ class Finding:
     """
     What was found out of one thing.
 
-    :param name: ``models``, ``list``, ``delete``, ``remix``, ``variants`` or ``ranges``.
+    :param name: what it is called: ``models``, ``list``, ``delete``, ``remix``, ``variants`` or ``ranges``.
     :param offer: whether the server has it.
     :param words: why this is thought, for a person.
     :param error: what kept it from being found out.
+    :param advice: what a person can do where nothing kept it, and it is not known all the same.
+    :param shows_server: whether the server is a Videos server if it has this.
     """
 
     name: str
     offer: Offer
     words: str = ""
     error: VideosError | None = None
+    advice: str = ""
+    shows_server: bool = False
 
     @property
     def hint(self) -> str:
@@ -82,7 +84,7 @@ class Finding:
         if self.offer is not Offer.UNKNOWN:
             return ""
         if self.error is None:
-            return _HINTS[self.name]
+            return self.advice
         return next(hint for kind, hint in _ERROR_HINTS if isinstance(self.error, kind))
 
 
@@ -93,9 +95,8 @@ def is_well(findings: Sequence[Finding]) -> bool:
     :param findings: all that was found out of it.
     """
     errors = [finding.error for finding in findings if finding.error]
-    reads = [finding for finding in findings if finding.name in {"models", "list"}]
     refused = any(isinstance(error, Unauthorized | TransportError) for error in errors)
-    return not refused and any(finding.offer is Offer.YES for finding in reads)
+    return not refused and any(finding.shows_server and finding.offer is Offer.YES for finding in findings)
 
 
 def examine(client: VideosClient) -> Iterator[Finding]:
@@ -104,34 +105,38 @@ def examine(client: VideosClient) -> Iterator[Finding]:
 
     :param client: a client of the server; better one that is not patient.
     """
-    yield _guarded("models", lambda: _models(client))
+    yield replace(_guarded("models", "", lambda: _models(client)), shows_server=True)
     page: VideoPage | None = None
     try:
         page = client.perform(requests.list_page(after=None, limit=20, order=None))
-        yield Finding("list", Offer.YES)
+        yield Finding("list", Offer.YES, shows_server=True)
     except NotSupported as error:
         yield Finding("list", Offer.NO, error.message)
     except VideosError as error:
         yield Finding("list", Offer.UNKNOWN, error.message, error)
-    yield _guarded("delete", lambda: _delete(client))
-    yield _guarded("remix", lambda: _remix(client))
+    yield _guarded("delete", _DELETE_HINT, lambda: _delete(client))
+    yield _guarded("remix", _REMIX_HINT, lambda: _remix(client))
     done = next((video.id for video in page.data if video.phase is Phase.SUCCEEDED), None) if page else None
-    for name, look in (("variants", _variants), ("ranges", _ranges)):
+    for name, advice, look in (
+        ("variants", _VARIANTS_HINT, _variants),
+        ("ranges", _RANGES_HINT, _ranges),
+    ):
         if done is None:
-            why = "its list shows no completed video to try it on"
-            yield Finding(name, Offer.UNKNOWN, why if page else "there is no list with a video to try it on")
+            shown = "its list shows no completed video to try it on"
+            why = shown if page else "there is no list with a video to try it on"
+            yield Finding(name, Offer.UNKNOWN, why, advice=advice)
         else:
-            yield _guarded(name, lambda look=look: look(client, done))  # type: ignore[misc] # bound early
+            yield _guarded(name, advice, lambda look=look: look(client, done))  # type: ignore[misc] # bound early
 
 
-def _guarded(name: str, look: Callable[[], tuple[Offer, str]]) -> Finding:
+def _guarded(name: str, advice: str, look: Callable[[], tuple[Offer, str]]) -> Finding:
     try:
         offer, words = look()
     except NotSupported as error:
         offer, words = Offer.NO, error.message
     except VideosError as error:
         return Finding(name, Offer.UNKNOWN, error.message, error)
-    return Finding(name, offer, words)
+    return Finding(name, offer, words, advice=advice)
 
 
 def _models(client: VideosClient) -> tuple[Offer, str]:

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from airflow_provider_videos.api.clock import Clock
     from airflow_provider_videos.api.endpoint import Endpoint
     from airflow_provider_videos.api.models import Video, VideoPage
+    from airflow_provider_videos.api.operations import Operation
     from airflow_provider_videos.api.redaction import Redactor
-    from airflow_provider_videos.api.requests import Operation
 
 T = TypeVar("T")
 
@@ -280,7 +280,7 @@ def _unnamed_error(
         error = failures.error_of(
             reply,
             outcome,
-            operation=operation.name,
+            operation=operation.kind,
             video_id=operation.video_id,
             secrets=operation.redactor(endpoint),
             elsewhere=None if _is_from_home(endpoint, reply) else address_of(reply.request.url),

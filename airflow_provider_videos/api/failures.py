@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from airflow_provider_videos.api.operations import OperationKind
     from airflow_provider_videos.api.redaction import Secrets
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -40,12 +41,6 @@ _CODE = re.compile(r"[A-Za-z]{2,20}(?:[_.-]?[A-Za-z]{1,20}){0,3}")
 _CODE_IN_XML = re.compile(r"<Code>([^<]*)</Code>", re.IGNORECASE)
 LONGEST_CODE, LONGEST_REQUEST_ID = 100, 200
 """How many characters of an error's code and a request's id are repeated."""
-_ALWAYS_THERE = {"create", "list models"}
-# Operations that many servers lack, by what else a 404 may mean.
-_OFTEN_ABSENT = {
-    **dict.fromkeys(("list", "create character"), "the base URL does not end in /v1"),
-    **dict.fromkeys(("remix", "edit", "extend", "get character"), "does not know the id"),
-}
 # What web frameworks say of a path they have no route for.
 _NO_ROUTE = re.compile(
     r"(404 )?(page |path |route |endpoint )?not found\W*|no explanation|invalid url\b.*|cannot [A-Z]+ /.*",
@@ -137,7 +132,7 @@ def error_of(
     response: httpx.Response,
     outcome: Outcome,
     *,
-    operation: str,
+    operation: OperationKind,
     video_id: str | None,
     secrets: Secrets,
     elsewhere: str | None = None,
@@ -147,21 +142,21 @@ def error_of(
 
     :param response: the answer, its body read.
     :param outcome: what :func:`outcome_of` says of it.
-    :param operation: the operation's name.
+    :param operation: what was asked for.
     :param video_id: the video it was about.
     :param secrets: texts that must not be repeated, should the server have echoed them.
     :param elsewhere: the address it came from, where that is not the server itself but where it sent us.
     """
     redactor = redactor_of(secrets)
     if elsewhere is not None:
-        server = f"{operation}: the server {redactor.redact(elsewhere)}"
+        server = f"{operation.label}: the server {redactor.redact(elsewhere)}"
         return _error_from_elsewhere(response, outcome, server, video_id)
     envelope = _envelope(json_of(response))
     words = envelope.message or text_of(response).strip() or describe_encoding(response) or "no explanation"
     kind, advice = _kind(outcome, operation, words)
     if envelope.param:
         words += f" (parameter {envelope.param})"
-    message = f"{operation}: the server answered {response.status_code}: {redactor.redact(words)}"
+    message = f"{operation.label}: the server answered {response.status_code}: {redactor.redact(words)}"
     return kind(
         f"{message}; {advice}" if advice else message,
         video_id=video_id,
@@ -199,17 +194,17 @@ _CHECK_THE_KEY = "check the key in the connection's password field"
 _NO_SERVICE = "does the base URL end in /v1, and does the service still offer the Videos API?"
 
 
-def _kind(outcome: Outcome, operation: str, words: str) -> tuple[type[AnswerError], str]:
+def _kind(outcome: Outcome, operation: OperationKind, words: str) -> tuple[type[AnswerError], str]:
     status = outcome.status_code
     no_such_place = status in (404, 410) or outcome.code in _GONE_CODES
-    no_such_route = no_such_place and operation in _OFTEN_ABSENT and _is_a_router_s(words)
-    unsupported = f"this server does not support {operation}"
+    no_such_route = no_such_place and operation.not_found_may_mean is not None and is_of_a_router(words)
+    unsupported = f"this server does not support {operation.label}"
     cases: list[tuple[bool, type[AnswerError], str]] = [
         (outcome.account_is_empty, QuotaExhausted, "the account has no quota left; retrying does not help"),
         (outcome.refused_for_now, Busy, ""),
         (status in (401, 403) or _is_about_the_key(outcome), Unauthorized, _CHECK_THE_KEY),
-        (no_such_route, NotSupported, f"{unsupported}, or {_OFTEN_ABSENT.get(operation)}"),
-        (no_such_place and operation in _ALWAYS_THERE, NotFound, _NO_SERVICE),
+        (no_such_route, NotSupported, f"{unsupported}, or {operation.not_found_may_mean}"),
+        (no_such_place and operation.is_everywhere, NotFound, _NO_SERVICE),
         (no_such_place, NotFound, ""),
         (status in (405, 501), NotSupported, unsupported),
         (outcome.server_failed, ServerFault, ""),
@@ -224,7 +219,7 @@ def _is_about_the_key(outcome: Outcome) -> bool:
     return 400 <= outcome.status_code < 500 and bool(_NO_DATABASE.search(f"{outcome.code} {outcome.words}"))
 
 
-def _is_a_router_s(words: str) -> bool:
+def is_of_a_router(words: str) -> bool:
     """Say whether words are a web framework's own, perhaps inside what a gateway makes of them."""
     inner = (_envelope(found).message for found in objects_in(words))
     return any(map(_NO_ROUTE.fullmatch, (words, *inner)))

@@ -1,44 +1,39 @@
 """
 Requests to a Videos server: a builder for each operation.
 
-A builder returns an :class:`Operation`, plain data that either client shell can send. The shapes are those of
-the contract; what differs between servers is a field of :class:`.Endpoint`.
+A builder returns an :class:`.Operation`, plain data that either client shell can send. The shapes are those
+of the contract; what differs between servers is a field of :class:`.Endpoint`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
-import httpx
-
-from airflow_provider_videos import __version__
-from airflow_provider_videos.api import responses
-from airflow_provider_videos.api.bounded_json import MAX_ANSWER_BYTES, MAX_PAGE_BYTES
+from airflow_provider_videos.api import operations, responses
+from airflow_provider_videos.api.bounded_json import MAX_PAGE_BYTES
 from airflow_provider_videos.api.endpoint import (
     Endpoint,
     RequestFormat,
     SecondsType,
     Timeouts,
-    merged_headers,
-    parsed_url,
 )
 from airflow_provider_videos.api.errors import InvalidRequest
 from airflow_provider_videos.api.failures import find_failed_video
 from airflow_provider_videos.api.models import VideoDeleted
-from airflow_provider_videos.api.retry import Call
+from airflow_provider_videos.api.operations import Operation
 from airflow_provider_videos.api.uploads import Reference, Upload
 
 if TYPE_CHECKING:
+    import httpx
+
     from airflow_provider_videos.api.models import Character, Video, VideoPage
-    from airflow_provider_videos.api.redaction import Redactor
+    from airflow_provider_videos.api.operations import OperationKind
 
 __all__ = [
     "DEFAULT_VARIANT",
@@ -67,112 +62,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-
-_USER_AGENT = f"airflow-provider-videos/{__version__}"
-# An encoded answer is never decoded: a few kilobytes can be gigabytes.
-_OURS = {"accept": "*/*", "accept-encoding": "identity", "user-agent": _USER_AGENT}
-_NOTHING: Mapping[str, str] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class Operation(Generic[T]):
-    """
-    One operation of the contract, ready to be sent.
-
-    :param name: its name in messages.
-    :param call: what it costs to repeat.
-    :param method: the HTTP method.
-    :param path: the path below the base URL, its ids already encoded.
-    :param read: turns the answer into a value.
-    :param video_id: the video it is about.
-    :param query: query parameters.
-    :param headers: headers of this request alone.
-    :param payload: the fields of the body.
-    :param files: the file parts of the body.
-    :param as_json: whether the body is JSON; else it is multipart.
-    :param rescue: finds the value in an answer that is not a success, or None.
-    :param when_gone: the value where the server says that the video no longer exists.
-    :param streams: whether the body of a success is left to be streamed.
-    :param fresh: whether it goes out on a connection of its own, as a POST that buys does anyway: one that is
-        kept leads to the same replica each time.
-    :param longest: how many bytes the body of a success that is not streamed may have.
-    :param job: asks for the job, which knows whether a file is elsewhere and whether a video is really gone.
-    :param location: where a redirect has led.
-    :param redacts: whether secrets are taken out of the answer; False where no word of it is kept or shown.
-    """
-
-    name: str
-    call: Call
-    method: str
-    path: str
-    read: Callable[[httpx.Response], T]
-    video_id: str | None = None
-    query: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
-    headers: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
-    payload: Mapping[str, Any] | None = field(default=None, repr=False)
-    files: Mapping[str, Upload] = field(default_factory=dict, repr=False)
-    as_json: bool = True
-    rescue: Callable[[httpx.Response], T | None] | None = None
-    when_gone: T | None = None
-    streams: bool = False
-    fresh: bool = False
-    longest: int = MAX_ANSWER_BYTES
-    job: Operation[Video] | None = None
-    location: str | None = field(default=None, repr=False)
-    redacts: bool = True
-
-    def fingerprint(self, endpoint: Endpoint) -> str:
-        """
-        Return a hash that tells this request from any other; it gives nothing of the request away.
-
-        :param endpoint: the server it goes to.
-        """
-        files = {name: upload.sha256() for name, upload in self.files.items()}
-        # A key may be rotated between two tries.
-        whole = [self.name, endpoint.base_url, endpoint.public_settings(), self.path, self.payload, files]
-        return hashlib.sha256(json.dumps(whole, sort_keys=True, default=str).encode()).hexdigest()[:16]
-
-    def redactor(self, endpoint: Endpoint) -> Redactor:
-        """
-        Return what takes the secrets of this request out of words: the server's, and prompts.
-
-        :param endpoint: the server it goes to.
-        """
-        fields = (self.payload or {}).items()
-        return endpoint.redactor.also(
-            *(text for name, text in fields if "prompt" in name and text is not None)
-        )
-
-    def request(self, endpoint: Endpoint) -> httpx.Request:
-        """
-        Build the request anew, as each attempt needs it.
-
-        :param endpoint: the server it goes to.
-        """
-        headers = merged_headers(_OURS, self.headers)
-        if self.location and not endpoint.is_home_of(self.location):
-            return httpx.Request(self.method, self.location, headers=headers)
-        url = httpx.URL(self.location) if self.location else parsed_url(endpoint.url(self.path))
-        query = {**endpoint.query, **({} if self.location else self.query)}
-        return httpx.Request(
-            self.method,
-            url.copy_merge_params(query) if query else url,
-            headers=merged_headers(headers, endpoint.credentials()),
-            **self._body(),
-        )
-
-    def _body(self) -> dict[str, Any]:
-        if self.payload is None:
-            return {}
-        if self.as_json:
-            return {"json": dict(self.payload)}
-        # A plain field is a part of its own: `data=` alone would be sent urlencoded.
-        fields = {name: (None, _as_text(value)) for name, value in self.payload.items()}
-        return {"files": {**fields, **{name: upload.part() for name, upload in self.files.items()}}}
-
-
-def _as_text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def as_text(name: str, value: object) -> str:
@@ -232,8 +121,7 @@ def create(
             f"{type(input_reference).__name__}"
         )
     return Operation(
-        name="create",
-        call=Call.BUY,
+        kind=operations.CREATE,
         method="POST",
         path="/videos",
         payload=_merged(payload, extra_body),
@@ -248,8 +136,7 @@ def remix(video_id: str, prompt: str, *, extra_body: Mapping[str, Any] | None = 
     """Build ``POST /videos/{id}/remix``."""
     video_id = _checked_id(video_id)
     return Operation(
-        name="remix",
-        call=Call.BUY,
+        kind=operations.REMIX,
         method="POST",
         path=f"{_video_path(video_id)}/remix",
         video_id=video_id,
@@ -263,7 +150,7 @@ def edit(
     video: str | Upload, prompt: str, *, extra_body: Mapping[str, Any] | None = None
 ) -> Operation[Video]:
     """Build ``POST /videos/edits``."""
-    return _derive("edit", "/videos/edits", video, {"prompt": _checked_prompt(prompt)}, extra_body)
+    return _derive(operations.EDIT, "/videos/edits", video, {"prompt": _checked_prompt(prompt)}, extra_body)
 
 
 def extend(
@@ -276,11 +163,11 @@ def extend(
 ) -> Operation[Video]:
     """Build ``POST /videos/extensions``."""
     payload = {"prompt": _checked_prompt(prompt), "seconds": _seconds(endpoint, seconds)}
-    return _derive("extend", "/videos/extensions", video, payload, extra_body)
+    return _derive(operations.EXTEND, "/videos/extensions", video, payload, extra_body)
 
 
 def _derive(
-    name: str,
+    kind: OperationKind,
     path: str,
     video: str | Upload,
     payload: Mapping[str, Any],
@@ -289,8 +176,7 @@ def _derive(
     """Build a purchase made from a video: the server's by its id as JSON, one of ours as a file part."""
     video_id = None if isinstance(video, Upload) else _checked_id(video)
     return Operation(
-        name=name,
-        call=Call.BUY,
+        kind=kind,
         method="POST",
         path=path,
         video_id=video_id,
@@ -307,9 +193,7 @@ def create_character(name: str, video: Upload) -> Operation[Character]:
     if not isinstance(name, str) or not name.strip():
         raise InvalidRequest("name must be a text of at least one character; it is empty")
     return Operation(
-        name="create character",
-        # It costs what a purchase costs when it is repeated blindly: there would be two.
-        call=Call.BUY,
+        kind=operations.CREATE_CHARACTER,
         method="POST",
         path="/videos/characters",
         payload={"name": name},
@@ -323,8 +207,7 @@ def create_character(name: str, video: Upload) -> Operation[Character]:
 def get_character(character_id: str) -> Operation[Character]:
     """Build ``GET /videos/characters/{id}``."""
     return Operation(
-        name="get character",
-        call=Call.READ,
+        kind=operations.GET_CHARACTER,
         method="GET",
         path=f"/videos/characters/{quote(_checked_id(character_id, 'character_id'), safe='')}",
         read=responses.read_character,
@@ -335,8 +218,7 @@ def retrieve(video_id: str, *, fresh: bool = False) -> Operation[Video]:
     """Build ``GET /videos/{id}``."""
     video_id = _checked_id(video_id)
     return Operation(
-        name="retrieve",
-        call=Call.READ,
+        kind=operations.RETRIEVE,
         method="GET",
         path=_video_path(video_id),
         video_id=video_id,
@@ -350,8 +232,7 @@ def delete(video_id: str) -> Operation[VideoDeleted]:
     """Build ``DELETE /videos/{id}``."""
     video_id = _checked_id(video_id)
     return Operation(
-        name="delete",
-        call=Call.DELETE,
+        kind=operations.DELETE,
         method="DELETE",
         path=_video_path(video_id),
         video_id=video_id,
@@ -367,8 +248,7 @@ def list_page(*, after: str | None, limit: int | None, order: str | None) -> Ope
     """Build ``GET /videos`` for one page."""
     query = {"after": after, "limit": limit, "order": order}
     return Operation(
-        name="list",
-        call=Call.READ,
+        kind=operations.LIST,
         method="GET",
         path="/videos",
         query={name: str(value) for name, value in query.items() if value is not None},
@@ -394,8 +274,7 @@ def download_content(
     """Build ``GET /videos/{id}/content``, from an offset on if the file is still the same."""
     video_id = _checked_id(video_id)
     return Operation(
-        name="download" if variant == DEFAULT_VARIANT else f"download of the {variant}",
-        call=Call.READ,
+        kind=_download_of(variant),
         method="GET",
         path=f"{_video_path(video_id)}/content",
         video_id=video_id,
@@ -410,9 +289,15 @@ def download_content(
     )
 
 
+def _download_of(variant: str) -> OperationKind:
+    if variant == DEFAULT_VARIANT:
+        return operations.DOWNLOAD
+    return replace(operations.DOWNLOAD, label=f"download of the {variant}")
+
+
 def probe(method: str, path: str) -> Operation[httpx.Response]:
     """Build a request whose answer is looked at whatever it is: see :mod:`.capabilities`."""
-    return Operation(name="probe", call=Call.READ, method=method, path=path, read=_as_it_is, rescue=_as_it_is)
+    return Operation(kind=operations.PROBE, method=method, path=path, read=_as_it_is, rescue=_as_it_is)
 
 
 def _as_it_is(response: httpx.Response) -> httpx.Response:
@@ -422,8 +307,7 @@ def _as_it_is(response: httpx.Response) -> httpx.Response:
 def list_models() -> Operation[list[str]]:
     """Build ``GET /models``, which costs nothing and shows whether address and key are right."""
     return Operation(
-        name="list models",
-        call=Call.READ,
+        kind=operations.LIST_MODELS,
         method="GET",
         path="/models",
         read=responses.read_model_names,

@@ -41,8 +41,7 @@ class Wanted:
         :param operation: the purchase.
         """
         fields = operation.payload or {}
-        # An extension's own seconds are the total, which the request does not know.
-        names = ("model", "size") if operation.name == "extend" else ("model", "size", "seconds")
+        names = operation.kind.listed_fields
         return cls(str(fields.get("prompt")), {name: str(fields[name]) for name in names if name in fields})
 
     def has_prompt_of(self, video: Video) -> bool:

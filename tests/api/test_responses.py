@@ -26,6 +26,7 @@ from airflow_provider_videos.api.headers import (
     read_range,
 )
 from airflow_provider_videos.api.models import Phase
+from airflow_provider_videos.api.operations import KINDS
 from airflow_provider_videos.api.redaction import Redactor, redact
 from airflow_provider_videos.api.responses import (
     read_character,
@@ -55,7 +56,8 @@ def answer(status: int, body: object = None, **headers: str) -> httpx.Response:
 
 def error(response: httpx.Response, operation: str = "retrieve", **options) -> errors.AnswerError:
     outcome = outcome_of(response, NOW)
-    return error_of(response, outcome, operation=operation, video_id="v", **{"secrets": (), **options})
+    kind = next(kind for kind in KINDS if kind.key == operation)
+    return error_of(response, outcome, operation=kind, video_id="v", **{"secrets": (), **options})
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,10 @@ from airflow_provider_videos.api.content import Content, async_content_of, conte
 from airflow_provider_videos.api.environment import tls_context
 from airflow_provider_videos.api.errors import VideosError
 from airflow_provider_videos.api.exchange import Cursor, Done, Pause, Reply, Send, Step, advance, exchange
-from airflow_provider_videos.api.lanes import Lanes
 from airflow_provider_videos.api.reading import async_read, is_file, is_long, read
 from airflow_provider_videos.api.retry import Backoff
-from airflow_provider_videos.api.transport import AsyncTransport, Deadline, Transport, needs_tls
+from airflow_provider_videos.api.transport import Deadline, needs_tls
+from airflow_provider_videos.api.transport_adapter import async_senders, senders
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from airflow_provider_videos.api.clock import Clock
     from airflow_provider_videos.api.endpoint import Endpoint
     from airflow_provider_videos.api.models import Character, Video, VideoDeleted, VideoPage
-    from airflow_provider_videos.api.requests import Operation
+    from airflow_provider_videos.api.operations import Operation
     from airflow_provider_videos.api.uploads import Reference, Upload
 
 __all__ = ["AsyncVideosClient", "Content", "VideosClient", "prepare"]
@@ -59,17 +59,6 @@ async def prepare(endpoint: Endpoint) -> None:
         await asyncio.to_thread(tls_context, verify=endpoint.verify)
 
 
-_KEPT_SECONDS = 90.0
-_POOLED = httpx.Limits(max_keepalive_connections=None)
-_UNPOOLED = httpx.Limits(max_keepalive_connections=0)
-
-
-def _connected(endpoint: Endpoint, connections: int | None) -> AsyncTransport | Lanes:
-    if connections is None:
-        return AsyncTransport(endpoint, _POOLED)
-    return Lanes(connections, endpoint, keepalive=_KEPT_SECONDS)
-
-
 def _without_history(error: VideosError) -> VideosError:
     """Return an error without what led to it: frames and causes hold the answer, and the request's key."""
     error.__cause__ = error.__context__ = None
@@ -90,17 +79,25 @@ class VideosClient:
 
     :param endpoint: the server and how to talk to it.
     :param backoff: how patient each call is.
+    :param transport: what everything is sent through, as :class:`httpx.Client` takes it: an
+        ``httpx.MockTransport`` in a test, say. A purchase goes out on a fresh connection only if the
+        transport makes one. By default connections by way of the proxy and with the certificates that the
+        environment names.
     :param clock: what its calls are measured by and wait by.
     """
 
     def __init__(
-        self, endpoint: Endpoint, *, backoff: Backoff | None = None, clock: Clock | None = None
+        self,
+        endpoint: Endpoint,
+        *,
+        backoff: Backoff | None = None,
+        transport: httpx.BaseTransport | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self.endpoint = endpoint
         self._clock = clock or default_clock()
         self._backoff = _patience(endpoint, backoff)
-        self._pooled = Transport(endpoint, _POOLED)
-        self._fresh = Transport(endpoint, _UNPOOLED)
+        self._pooled, self._fresh = senders(endpoint, transport)
 
     def __enter__(self) -> Self:
         return self
@@ -110,8 +107,8 @@ class VideosClient:
 
     def close(self) -> None:
         """Close all connections."""
-        self._pooled.close()
-        self._fresh.close()
+        for sender in {self._pooled, self._fresh}:
+            sender.close()
 
     def create(
         self,
@@ -342,6 +339,8 @@ class AsyncVideosClient:
     :param backoff: how patient each call is.
     :param connections: how many connections there are at most, kept for many small questions; by default as
         many as are needed.
+    :param transport: as :class:`httpx.AsyncClient` takes it; see :class:`VideosClient`. It makes as many
+        connections as it likes.
     :param clock: what its calls are measured by and wait by.
     """
 
@@ -351,13 +350,13 @@ class AsyncVideosClient:
         *,
         backoff: Backoff | None = None,
         connections: int | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.endpoint = endpoint
         self._clock = clock or default_clock()
         self._backoff = _patience(endpoint, backoff)
-        self._pooled = _connected(endpoint, connections)
-        self._fresh = AsyncTransport(endpoint, _UNPOOLED)
+        self._pooled, self._fresh = async_senders(endpoint, transport, connections)
 
     async def __aenter__(self) -> Self:
         return self
@@ -367,8 +366,8 @@ class AsyncVideosClient:
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._pooled.aclose()
-        await self._fresh.aclose()
+        for sender in {self._pooled, self._fresh}:
+            await sender.aclose()
 
     async def create(
         self,

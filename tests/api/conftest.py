@@ -19,15 +19,15 @@ IMPATIENT = Backoff(attempts=3, total=20, base=0, cap=0)
 class Awaited:
     """The asynchronous client, driven by a loop of its own so that both shells take the same tests."""
 
-    def __init__(self, endpoint, backoff, connections=None) -> None:
+    def __init__(self, endpoint, **options) -> None:
         self._runner = asyncio.Runner()
-        self._client = self._run(self._made(endpoint, backoff, connections))
+        self._client = self._run(self._made(endpoint, options))
 
     def _run(self, awaitable) -> Any:
         return self._runner.run(awaitable)
 
-    async def _made(self, endpoint, backoff, connections) -> AsyncVideosClient:
-        return AsyncVideosClient(endpoint, backoff=backoff, connections=connections)
+    async def _made(self, endpoint, options) -> AsyncVideosClient:
+        return AsyncVideosClient(endpoint, **options)
 
     def __getattr__(self, name: str) -> Any:
         return lambda *args, **kwargs: self._run(getattr(self._client, name)(*args, **kwargs))
@@ -63,8 +63,8 @@ def connect(request):
     """Make a client of any kind; whatever it returns behaves alike."""
     made = []
 
-    def connect(endpoint, backoff=IMPATIENT):
-        client = request.param(endpoint, backoff=backoff)
+    def connect(endpoint, backoff=IMPATIENT, **options):
+        client = request.param(endpoint, backoff=backoff, **options)
         made.append(client)
         return client
 

@@ -162,24 +162,21 @@ class Script:
         self.replies: list = []
         self.seen: list[tuple[httpx.Request, object]] = []
 
-    def send(self, request: httpx.Request, *, stream: bool) -> httpx.Response:
-        assert stream
+    def __call__(self, request: httpx.Request) -> httpx.Response:
         reply = self.replies[min(len(self.seen), len(self.replies) - 1)]
         self.seen.append((request, reply))
         assert len(self.seen) <= 500, "an endless loop"
         if isinstance(reply, type):
             raise reply("the example says so", request=request)
         status, headers, body = reply
-        return httpx.Response(status, headers=headers, stream=httpx.ByteStream(body), request=request)
+        return httpx.Response(status, headers=headers, stream=httpx.ByteStream(body))
 
 
 @pytest.fixture(scope="module")
 def scripted():
     script = Script()
-    client = VideosClient(ENDPOINT, backoff=BACKOFF)
-    client.close()
-    client._pooled = client._fresh = script
-    return client, script
+    with VideosClient(ENDPOINT, backoff=BACKOFF, transport=httpx.MockTransport(script)) as client:
+        yield client, script
 
 
 @fuzzed(EXAMPLES)

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_videos.adapters.names import AirflowFailException, AirflowSkipException
 from airflow_provider_videos.adapters.retries import (
@@ -39,19 +38,19 @@ from airflow_provider_videos.api.errors import (
     VideoFailed,
     VideosError,
 )
+from airflow_provider_videos.operators.documentation import with_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from airflow_provider_videos.adapters.names import BaseOperator, Context, OperatorLineage, RetryPolicy
     from airflow_provider_videos.api.client import VideosClient
     from airflow_provider_videos.api.models import Phase, Video
-    from airflow_provider_videos.api.requests import Endpoint, Operation, Reference, Upload
+    from airflow_provider_videos.api.requests import Endpoint, Operation, Upload
     from airflow_provider_videos.delivery.deliver import Receipt
     from airflow_provider_videos.delivery.order import IfExists, Order, Verify
     from airflow_provider_videos.submission.decision import Facts, OnChanged, OnUnknown
-
 
 __all__ = [
     "ServerPacedRetryPolicy",
@@ -85,7 +84,7 @@ def _read_texts(operator: BaseOperator, *required: str, optional: Sequence[str] 
 
 
 class _VideosOperator(PlainMappedData):
-    """What all operators share: the connection."""
+    """Base of the operators that talk to a server."""
 
     def __init__(self, *, videos_conn_id: str = "videos_default", **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -99,15 +98,24 @@ class _VideosOperator(PlainMappedData):
 
 class _SubmitOperator(_VideosOperator, ABC):
     """
-    What all purchases share: they are made once, recorded, and hand on the id.
+    Base of the operators that buy: once, recorded, and handing on the id.
 
+    Its parameters are documented here for all of them.
+
+    :param videos_conn_id: the connection to the server. (templated)
     :param durable: whether the purchase is recorded so that no retry makes it again.
     :param on_unknown: what to do when an earlier try may have bought a video whose id never arrived:
         ``adopt`` the one video of the server's list that can only be it, or buy if there surely is none, else
         fail; ``fail`` at once; or ``resubmit``, which may buy a second one.
     :param on_changed: what to do when the request changed between tries: ``fail`` or ``resubmit``.
     :param retry_policy: Airflow's own; :class:`ServerPacedRetryPolicy` by default.
+    :raises AirflowFailException: if the request is wrong or the server refuses it; this is not retried.
+    :raises InDoubt: if the video may have been bought and nobody can say which it is; a retry looks again.
     """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.__doc__ = with_parameters(cls.__doc__, _SubmitOperator)
 
     def __init__(
         self,
@@ -208,14 +216,6 @@ class VideoCreateOperator(_SubmitOperator):
     :param characters: the ids of the characters in it. (templated)
     :param extra_body: further fields of any name, such as ``{"seed": 7}``; they override the others.
         (templated)
-    :param videos_conn_id: the connection to the server. (templated)
-    :param durable: whether the purchase is recorded so that no retry makes it again.
-    :param on_unknown: what to do when an earlier try may have bought a video whose id never arrived:
-        ``adopt`` the one video of the server's list that can only be it, or buy if there surely is none, else
-        fail; ``fail`` at once; or ``resubmit``, which may buy a second one.
-    :param on_changed: what to do when the request changed between tries: ``fail`` or ``resubmit``.
-    :raises AirflowFailException: if the request is wrong or the server refuses it; this is not retried.
-    :raises InDoubt: if the video may have been bought and nobody can say which it is; a retry looks again.
     """
 
     template_fields: Sequence[str] = (
@@ -253,8 +253,9 @@ class VideoCreateOperator(_SubmitOperator):
     @contextmanager
     def _order(self, endpoint: Endpoint) -> Iterator[Operation[Video]]:
         from airflow_provider_videos.api import requests
+        from airflow_provider_videos.operators.uploads import open_reference
 
-        with _reference(self.input_reference) as reference:
+        with open_reference(self.input_reference) as reference:
             yield requests.create(
                 endpoint,
                 self.prompt,
@@ -276,14 +277,6 @@ class VideoRemixOperator(_SubmitOperator):
     :param video_id: the video to start from. (templated)
     :param prompt: what shall be different. (templated)
     :param extra_body: further fields of any name; they override the others. (templated)
-    :param videos_conn_id: the connection to the server. (templated)
-    :param durable: whether the purchase is recorded so that no retry makes it again.
-    :param on_unknown: what to do when an earlier try may have bought a video whose id never arrived:
-        ``adopt`` the one video of the server's list that can only be it, or buy if there surely is none, else
-        fail; ``fail`` at once; or ``resubmit``, which may buy a second one.
-    :param on_changed: what to do when the request changed between tries: ``fail`` or ``resubmit``.
-    :raises AirflowFailException: if the request is wrong or the server refuses it; this is not retried.
-    :raises InDoubt: if the video may have been bought and nobody can say which it is; a retry looks again.
     """
 
     template_fields: Sequence[str] = ("video_id", "prompt", "extra_body", "videos_conn_id")
@@ -321,18 +314,10 @@ class _DeriveOperator(_SubmitOperator, ABC):
         self.video = video
         self.extra_body = extra_body
 
-    @contextmanager
-    def _source(self) -> Iterator[str | Upload]:
-        given = [source for source in (self.video_id, self.video) if source not in (None, "")]
-        if len(given) != 1:
-            raise InvalidRequest("give either video_id, a video of the server, or video, a file")
-        if self.video in (None, ""):
-            yield given[0]
-        else:
-            from airflow_provider_videos.api.requests import Upload
+    def _source(self) -> AbstractContextManager[str | Upload]:
+        from airflow_provider_videos.operators.uploads import open_source
 
-            with _opened("video", given[0]) as (name, file):
-                yield Upload.video(name, file)
+        return open_source(self.video_id, self.video)
 
 
 class VideoEditOperator(_DeriveOperator):
@@ -346,14 +331,6 @@ class VideoEditOperator(_DeriveOperator):
     :param video: a file to start from instead: a local path or a URI that Airflow's object storage can open.
         (templated)
     :param extra_body: further fields of any name; they override the others. (templated)
-    :param videos_conn_id: the connection to the server. (templated)
-    :param durable: whether the purchase is recorded so that no retry makes it again.
-    :param on_unknown: what to do when an earlier try may have bought a video whose id never arrived:
-        ``adopt`` the one video of the server's list that can only be it, or buy if there surely is none, else
-        fail; ``fail`` at once; or ``resubmit``, which may buy a second one.
-    :param on_changed: what to do when the request changed between tries: ``fail`` or ``resubmit``.
-    :raises AirflowFailException: if the request is wrong or the server refuses it; this is not retried.
-    :raises InDoubt: if the video may have been bought and nobody can say which it is; a retry looks again.
     """
 
     template_fields: Sequence[str] = ("prompt", "video_id", "video", "extra_body", "videos_conn_id")
@@ -378,14 +355,6 @@ class VideoExtendOperator(_DeriveOperator):
     :param video: a file to start from instead: a local path or a URI that Airflow's object storage can open.
         (templated)
     :param extra_body: further fields of any name; they override the others. (templated)
-    :param videos_conn_id: the connection to the server. (templated)
-    :param durable: whether the purchase is recorded so that no retry makes it again.
-    :param on_unknown: what to do when an earlier try may have bought a video whose id never arrived:
-        ``adopt`` the one video of the server's list that can only be it, or buy if there surely is none, else
-        fail; ``fail`` at once; or ``resubmit``, which may buy a second one.
-    :param on_changed: what to do when the request changed between tries: ``fail`` or ``resubmit``.
-    :raises AirflowFailException: if the request is wrong or the server refuses it; this is not retried.
-    :raises InDoubt: if the video may have been bought and nobody can say which it is; a retry looks again.
     """
 
     template_fields: Sequence[str] = (
@@ -765,24 +734,3 @@ class VideoListOperator(_VideosOperator):
 def _ago(age: timedelta | float | None, default: float) -> float:
     seconds = age.total_seconds() if isinstance(age, timedelta) else age
     return time.time() - (default if seconds is None else seconds)
-
-
-@contextmanager
-def _reference(reference: str | Mapping[str, Any] | None) -> Iterator[Reference | None]:
-    if isinstance(reference, Mapping) or reference in (None, ""):
-        yield (isinstance(reference, Mapping) and reference) or None
-        return
-    from airflow_provider_videos.api.requests import Upload
-
-    with _opened("input_reference", reference) as (name, file):
-        yield Upload.image(name, file)
-
-
-@contextmanager
-def _opened(parameter: str, path: str) -> Iterator[tuple[str, BinaryIO]]:
-    from airflow_provider_videos.adapters.storage import open_file
-    from airflow_provider_videos.api.requests import as_text
-
-    name, file = open_file(parameter, as_text(parameter, path))
-    with file:
-        yield name, file

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -13,6 +12,7 @@ from airflow_provider_videos.adapters.connections import lookup_failure
 from airflow_provider_videos.adapters.names import AirflowNotFoundException, BaseHook, mask_secret
 from airflow_provider_videos.api.capabilities import examine
 from airflow_provider_videos.api.client import AsyncVideosClient, VideosClient, prepare
+from airflow_provider_videos.api.clock import default_clock
 from airflow_provider_videos.api.errors import (
     InvalidRequest,
     NotConnected,
@@ -192,7 +192,7 @@ class VideosHook(BaseHook):
                 problem = self._read_error(error)
                 if pause is None or not isinstance(problem, NotConnected):
                     raise problem from error
-            time.sleep(pause)
+            default_clock().sleep(pause)
         raise AssertionError("unreachable: the last pause is None")
 
     def _read_error(self, error: Exception) -> VideosError:

@@ -16,10 +16,12 @@ from airflow.sdk.execution_time.comms import ErrorResponse
 from airflow.secrets import BaseSecretsBackend
 
 from airflow_provider_videos.api import errors
+from airflow_provider_videos.api.clock import use_clock
 from airflow_provider_videos.api.requests import Timeouts
 from airflow_provider_videos.emulator import Answer, Drop, Fault
 from airflow_provider_videos.hooks.videos import VideosHook
 from tests.supervisor import MISSING, STORED, STUMBLES, Supervisor
+from tests.turned_time import TurnedTime
 
 
 @pytest.fixture
@@ -268,14 +270,13 @@ class TestAirflowStumbles:
 
     @pytest.fixture
     def supervised(self, monkeypatch):
-        monkeypatch.setattr("airflow_provider_videos.hooks.videos._READ_PAUSES", (0, 0))
-
         def supervised(*answers):
             supervisor = Supervisor(*answers)
             monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", supervisor, raising=False)
             return supervisor
 
-        return supervised
+        with use_clock(TurnedTime().clock):
+            yield supervised
 
     async def test_it_is_not_a_connection_that_is_missing(self, supervised):
         supervisor = supervised(STUMBLES)

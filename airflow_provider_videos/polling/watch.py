@@ -9,8 +9,8 @@ bounds it.
 from __future__ import annotations
 
 import random
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from airflow_provider_videos.api.errors import (
     Busy,
@@ -27,11 +27,18 @@ from airflow_provider_videos.api.errors import (
 )
 from airflow_provider_videos.api.failures import problem_of
 from airflow_provider_videos.api.models import Phase, is_same_id
+from airflow_provider_videos.api.persisted import (
+    Unknown,
+    count,
+    flag,
+    number,
+    stored,
+    text,
+    unknown_fields,
+)
 from airflow_provider_videos.api.redaction import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from airflow_provider_videos.api.models import Video, VideoDeleted
 
 _OF_THE_WAY = (TransportError, Busy)
@@ -91,28 +98,16 @@ class Watch:
     :param shown_at: when that was.
     """
 
-    video_id: str
-    started_at: float
-    patient: bool = False
-    missing: int = 0
-    missing_since: float = 0.0
-    faults: int = 0
-    faulty_since: float = 0.0
-    shown: str = ""
-    shown_at: float = 0.0
-
-    def record(self) -> dict[str, str | float]:
-        """Return all of it as plain JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> Watch:
-        """
-        Read what :meth:`record` returned, in this release or another one.
-
-        :param record: what was kept of it.
-        """
-        return cls(**{name: record[name] for name in cls.__dataclass_fields__ if name in record})
+    video_id: str = stored(text)
+    started_at: float = stored(number)
+    patient: bool = stored(flag, default=False)
+    missing: int = stored(count, default=0)
+    missing_since: float = stored(number, default=0.0)
+    faults: int = stored(count, default=0)
+    faulty_since: float = stored(number, default=0.0)
+    shown: str = stored(text, default="")
+    shown_at: float = stored(number, default=0.0)
+    unknown: Unknown = unknown_fields()
 
     @property
     def is_missing(self) -> bool:

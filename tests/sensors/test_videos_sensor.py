@@ -24,6 +24,7 @@ from airflow.sdk.exceptions import (
 from airflow.sdk.execution_time import task_runner
 
 from airflow_provider_videos.api.client import VideosClient
+from airflow_provider_videos.api.clock import use_clock
 from airflow_provider_videos.api.errors import TransportError, Unauthorized
 from airflow_provider_videos.api.requests import Endpoint
 from airflow_provider_videos.emulator import Answer, Drop, Emulator, Failed, Fault, ManualClock, Stuck
@@ -32,6 +33,7 @@ from airflow_provider_videos.polling import watch
 from airflow_provider_videos.sensors.videos import VideoSensor
 from airflow_provider_videos.triggers.videos import VideoTrigger
 from tests.supervisor import STUMBLES, Supervisor
+from tests.turned_time import TurnedTime
 
 MODES = {
     "poke": {"mode": "poke", "deferrable": False},
@@ -469,11 +471,10 @@ class TestInTheTriggerer:
     ("mode", "outcome"), [({"deferrable": True}, TaskDeferred), ({"timeout": 0.1}, AirflowSensorTimeout)]
 )
 def test_a_wait_that_begins_while_airflow_stumbles_is_not_a_missing_connection(monkeypatch, mode, outcome):
-    monkeypatch.setattr("airflow_provider_videos.hooks.videos._READ_PAUSES", ())
     monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", Supervisor(STUMBLES), raising=False)
     with DAG("waiting", schedule=None):
         sensor = VideoSensor(
             task_id="wait", video_id="v", videos_conn_id="stored", poke_interval=0.05, **mode
         )
-    with pytest.raises(outcome):
+    with use_clock(TurnedTime().clock), pytest.raises(outcome):
         sensor.execute({"ti": None})

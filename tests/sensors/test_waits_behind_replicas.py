@@ -18,7 +18,6 @@ from airflow_provider_videos.api.errors import TransportError, Unauthorized
 from airflow_provider_videos.api.requests import Endpoint
 from airflow_provider_videos.emulator import Answer, Drop, Emulator, Failed, Fault, ManualClock
 from airflow_provider_videos.polling import watch
-from airflow_provider_videos.sensors import videos
 from airflow_provider_videos.sensors.videos import VideoSensor
 from tests.turned_time import TurnedTime
 
@@ -27,9 +26,8 @@ CASES = [(2, "request"), (2, "connection"), (3, "request"), (3, "connection")]
 
 
 @pytest.fixture(autouse=True)
-def turned(monkeypatch):
+def turned():
     turned = TurnedTime()
-    monkeypatch.setattr(videos, "time", turned)
     with use_clock(turned.clock):
         yield turned
 

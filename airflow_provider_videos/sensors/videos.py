@@ -140,11 +140,7 @@ class VideoSensor(PlainMappedData, BaseSensorOperator):
         if video is not None:
             return self._push(context, video)
         if status == "timeout":
-            raise (
-                AirflowTaskTimeout(self._too_late())
-                if self.try_timeout < self.timeout
-                else AirflowSensorTimeout
-            )
+            raise AirflowTaskTimeout(self._too_late()) if self._tries_end_first else AirflowSensorTimeout
         raise _without_video(self._status, status, event["error"] or status)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
@@ -187,7 +183,11 @@ class VideoSensor(PlainMappedData, BaseSensorOperator):
             return self._push(context, video)
 
     def on_kill(self) -> None:
-        """Delete the video if it was told to and a user has failed the task; Airflow calls it for less."""
+        """
+        Delete the video if that was asked for and a user has failed the task.
+
+        Airflow also calls this when a worker is stopped, so it is asked whether the task was marked failed.
+        """
         from airflow_provider_videos.adapters.task_states import was_marked_failed
 
         if self.cancel_on_kill and was_marked_failed(self._task_instance):

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 from urllib.parse import urlsplit, urlunsplit
 
 from airflow_provider_videos.api.addresses import ResultHosts
+from airflow_provider_videos.api.endpoint import Endpoint, RequestFormat, SecondsType, Timeouts
 from airflow_provider_videos.api.errors import InvalidRequest
-from airflow_provider_videos.api.requests import Endpoint, RequestFormat, SecondsType, Timeouts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,6 +13,7 @@ from airflow_provider_videos.adapters.names import AirflowNotFoundException, Bas
 from airflow_provider_videos.api.capabilities import examine
 from airflow_provider_videos.api.client import AsyncVideosClient, VideosClient, prepare
 from airflow_provider_videos.api.clock import default_clock
+from airflow_provider_videos.api.endpoint import Timeouts
 from airflow_provider_videos.api.errors import (
     InvalidRequest,
     NotConnected,
@@ -21,7 +22,7 @@ from airflow_provider_videos.api.errors import (
     Unreadable,
     VideosError,
 )
-from airflow_provider_videos.api.requests import Timeouts, as_text
+from airflow_provider_videos.api.requests import as_text
 from airflow_provider_videos.api.retry import Backoff
 from airflow_provider_videos.hooks.connection import endpoint_of, prefix_errors
 
@@ -32,8 +33,9 @@ if TYPE_CHECKING:
     from airflow_provider_videos.adapters.names import Connection
     from airflow_provider_videos.api.capabilities import Finding
     from airflow_provider_videos.api.client import Content
+    from airflow_provider_videos.api.endpoint import Endpoint
     from airflow_provider_videos.api.models import Character, Video, VideoDeleted
-    from airflow_provider_videos.api.requests import Endpoint, Upload
+    from airflow_provider_videos.api.uploads import Upload
 
 __all__ = ["VideosHook", "endpoint_of"]
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airflow_provider_videos.adapters.storage import open_file
 from airflow_provider_videos.api.errors import InvalidRequest
-from airflow_provider_videos.api.requests import Upload, as_text
+from airflow_provider_videos.api.requests import as_text
+from airflow_provider_videos.api.uploads import Upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_provider_videos.api.requests import Reference
+    from airflow_provider_videos.api.uploads import Reference
 
 
 @contextmanager

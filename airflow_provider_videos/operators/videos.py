@@ -46,8 +46,10 @@ if TYPE_CHECKING:
 
     from airflow_provider_videos.adapters.names import BaseOperator, Context, OperatorLineage, RetryPolicy
     from airflow_provider_videos.api.client import VideosClient
+    from airflow_provider_videos.api.endpoint import Endpoint
     from airflow_provider_videos.api.models import Phase, Video
-    from airflow_provider_videos.api.requests import Endpoint, Operation, Upload
+    from airflow_provider_videos.api.operations import Operation
+    from airflow_provider_videos.api.uploads import Upload
     from airflow_provider_videos.delivery.deliver import Receipt
     from airflow_provider_videos.delivery.order import IfExists, Order, Verify
     from airflow_provider_videos.submission.decision import Facts, OnChanged, OnUnknown

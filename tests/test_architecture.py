@@ -169,6 +169,23 @@ def test_no_status_word_is_compared_outside_the_models():
                 assert not constants & words, f"{path.name}:{node.lineno}"
 
 
+def test_one_store_alone_knows_the_sdk_of_s3():
+    knows = {"boto3", "botocore"}
+    found = {path.name for path in PACKAGE.rglob("*.py") if {n.split(".")[0] for n in imports(path)} & knows}
+    assert found == {"s3.py"}
+
+
+def test_no_destination_is_told_by_comparing_its_scheme():
+    """What differs between destinations is their store's, found in the registry."""
+    for room in ("delivery", "operators", "adapters", "hooks", "sensors", "triggers"):
+        for path in (PACKAGE / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Compare) and any(
+                    isinstance(op, ast.Eq | ast.NotEq) for op in node.ops
+                ):
+                    assert "scheme" not in ast.unparse(node), f"{path.name}:{node.lineno}"
+
+
 SERVERS = (
     *("vllm", "omni", "sglang", "fastvideo", "aquiles", "qvac", "litellm", "tensorrt", "trtllm", "unsloth"),
     *("new-api", "newapi", "bifrost", "llmgateway", "llm-gateway", "openrouter", "aisix", "eden", "azure"),

@@ -12,16 +12,12 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-def s3_client(aws_conn_id: str | None) -> S3Client:
+def s3_client(aws_conn_id: str) -> S3Client:
     """
     Return a client of S3, with the connection's credentials, endpoint and settings.
 
-    :param aws_conn_id: the connection; without one boto3 looks for credentials by itself.
+    :param aws_conn_id: the connection.
     """
-    if not aws_conn_id:
-        import boto3
-
-        return boto3.client("s3")
     try:
         from airflow.providers.amazon.aws.hooks.s3 import S3Hook
     except ImportError:

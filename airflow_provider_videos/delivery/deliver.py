@@ -30,6 +30,7 @@ from airflow_provider_videos.delivery.progress import Progress
 from airflow_provider_videos.delivery.record import FileRecord
 from airflow_provider_videos.delivery.sinks import Description
 from airflow_provider_videos.delivery.source import StartOver, Stream, first_bytes, no_file
+from airflow_provider_videos.delivery.stores import KIND, store_of_leftover
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,14 +130,21 @@ class Courier:
 
     def tidy(self) -> None:
         """Take back what an earlier try has left behind because it was killed; forget only what is gone."""
-        gone = []
-        for trace in self._record.unfinished:
-            self._log.info("An earlier try was killed; discarding what it has left: %s", trace)
-            if discard(trace, self._stores):
-                gone.append(trace)
-            else:
-                self._log.warning("It could not be taken back from here; the next try looks again: %s", trace)
+        gone = [trace for trace in self._record.unfinished if self._discard(trace)]
         self._record.forget(gone)
+
+    def _discard(self, trace: Trace) -> bool:
+        if store_of_leftover(trace) is None:
+            kind = repr(trace.get(KIND))[:100]
+            self._log.warning(
+                "An earlier try has left something of a kind unknown here, %s: left alone", kind
+            )
+            return False
+        self._log.info("An earlier try was killed; discarding what it has left: %s", trace)
+        is_gone = discard(trace, self._stores)
+        if not is_gone:
+            self._log.warning("It could not be taken back from here; the next try looks again: %s", trace)
+        return is_gone
 
     def deliver(self, order: Order) -> Receipt:
         """

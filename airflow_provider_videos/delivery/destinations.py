@@ -1,17 +1,16 @@
-"""What a destination means: a path or URI becomes a file's address and the sink that writes it."""
+"""Destinations: a path or URI becomes a file's address, and its store writes there."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, urlsplit
 
-from airflow_provider_videos.api.errors import InvalidRequest
-from airflow_provider_videos.delivery import filesystem, local, s3
-from airflow_provider_videos.delivery.sinks import Description
+from airflow_provider_videos.api.errors import InvalidRequest, VideosError
+from airflow_provider_videos.delivery.local import absolute_path
+from airflow_provider_videos.delivery.sinks import EXPECTED, Description
+from airflow_provider_videos.delivery.stores import KIND, LOCAL, READ_ONLY, store_of, store_of_leftover
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,14 +27,7 @@ EXTENSION = "{ext}"
 VIDEO_ID = "{video_id}"
 """What stands for the video's id in a destination."""
 
-_LOCAL, _S3 = "file", "s3"
-_NO_STORES = {"http", "https", "ftp"}
 _LONGEST_NAME = 180
-_LONGEST_KEY = 1024
-# What Airflow, urllib and OpenLineage leave as it is in a path, and none of them takes for something else.
-_PLAIN = "/!$&'()*,:=@"
-_PLAIN_HOST = "!$&'()*,:=[]"
-_EXPECTED = "destination must be a path, file:///path, s3://bucket/key or another store's URI"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +68,14 @@ class Destination:
         :raises InvalidRequest: if it is none of these.
         """
         if not isinstance(destination, str):
-            raise InvalidRequest(f"{_EXPECTED}; got a {type(destination).__name__}")
+            raise InvalidRequest(f"{EXPECTED}; got a {type(destination).__name__}")
         scheme, separator, rest = destination.partition("://")
         if not separator:
-            return cls._local(destination)
+            return cls(LOCAL, "", absolute_path(destination))
         scheme = scheme.lower()
-        host, _, path = rest.partition("/")
-        if scheme == _LOCAL and host in {"", "localhost"}:
-            return cls._local("/" + unquote(path, errors="surrogateescape"))
-        if scheme not in {_LOCAL, *_NO_STORES} and scheme.isidentifier() and _is_host(host, path.strip("/")):
-            # Everything behind the bucket is the key, whatever it means in other URLs.
-            return cls(scheme, host, _checked_key(path if host else path.lstrip("/")))
-        raise InvalidRequest(f"{_EXPECTED}; got a {scheme[:20]}:// address")
+        if scheme in READ_ONLY or not scheme.isidentifier() or not (found := store_of(scheme).split(rest)):
+            raise InvalidRequest(f"{EXPECTED}; got a {scheme[:20]}:// address")
+        return cls(scheme, *found)
 
     @classmethod
     def from_uri(cls, uri: str) -> Destination:
@@ -97,21 +85,7 @@ class Destination:
         :param uri: the address, percent-encoded whatever its scheme.
         """
         parts = urlsplit(uri)
-        errors = "surrogateescape" if parts.scheme == _LOCAL else "strict"
-        path = unquote(parts.path, errors=errors)
-        return cls(parts.scheme, unquote(parts.netloc), path if parts.scheme == _LOCAL else path[1:])
-
-    @classmethod
-    def _local(cls, path: str) -> Destination:
-        if not path:
-            raise InvalidRequest(f"{_EXPECTED}; it is empty")
-        if "\0" in path:
-            raise InvalidRequest(f"{_EXPECTED}; it holds a zero byte")
-        whole = Path(path).absolute()
-        if os.path.isdir(whole) and not path.endswith("/"):  # noqa: PTH112 - a name that is too long is none
-            raise InvalidRequest(f"destination {path} is a folder: end it with / to put a file into it")
-        plain = "/" + str(whole).strip("/")  # POSIX lets two slashes stand at the beginning
-        return cls(_LOCAL, "", plain + ("/" if path.endswith("/") and plain != "/" else ""))
+        return cls(parts.scheme, *store_of(parts.scheme).split_uri(parts))
 
     @property
     def is_folder(self) -> bool:
@@ -145,10 +119,17 @@ class Destination:
 
         Each file has its own, Airflow keeps it as it is, and :meth:`from_uri` reads it back.
         """
-        if self.scheme == _LOCAL:
-            return f"file://{quote(os.fsencode(self.path))}"
-        host = quote(self.host.rpartition("@")[2], safe=_PLAIN_HOST)
-        return f"{self.scheme}:{'//' if host else ''}{host}/{quote(self.path, safe=_PLAIN)}"
+        return store_of(self.scheme).uri(self)
+
+    @property
+    def dataset_name(self) -> tuple[str, str]:
+        """The namespace and the name that OpenLineage's convention gives the address."""
+        return store_of(self.scheme).dataset_name(self)
+
+    @property
+    def address(self) -> str:
+        """The address as the user has written it, with the connection that may stand before the host."""
+        return f"{self.scheme}://{self.host}/{self.path}"
 
     def sink(self, description: Description, stores: Stores, leave: Leave) -> Sink:
         """
@@ -158,13 +139,8 @@ class Destination:
         :param stores: the doors.
         :param leave: is told what a killed process would leave behind.
         """
-        if self.scheme == _LOCAL:
-            return local.LocalFile(Path(self.path), leave, replace=description.replace)
-        if self.scheme == _S3:
-            traits = stores.traits.setdefault(f"s3://{self.host}", {})
-            return s3.S3Object(stores.s3(), self.host, self.path, description, leave, traits=traits)
-        opened, path = stores.filesystem(self._address)
-        return filesystem.FilesystemFile(opened, path, self._address, leave, description)
+        store = store_of(self.scheme)
+        return store.sink(self, description, stores, lambda trace: leave({KIND: store.kind, **trace}))
 
     def reach(self, stores: Stores) -> None:
         """
@@ -172,10 +148,7 @@ class Destination:
 
         :param stores: the doors.
         """
-        if self.scheme == _S3:
-            stores.s3()
-        elif self.scheme != _LOCAL:
-            stores.filesystem(self._address)
+        store_of(self.scheme).check_access(self, stores)
 
     def prove_writable(self, stores: Stores) -> None:
         """
@@ -190,44 +163,23 @@ class Destination:
             sink.write(b"preflight")
             sink.flush()
 
-    @property
-    def _address(self) -> str:
-        return f"{self.scheme}://{self.host}/{self.path}"
-
 
 def discard(trace: Trace, stores: Stores) -> bool:
     """
     Take back what a killed process has left behind, and say whether it is gone.
 
-    :param trace: what its sink left.
+    :param trace: what its sink left; of a kind that is unknown here it stays where it is.
     :param stores: the doors.
     """
+    store = store_of_leftover(trace)
     try:
-        if "UploadId" in trace:
-            return s3.discard(stores.s3(), trace)
-        if "uri" in trace:
-            return filesystem.discard(stores.filesystem(trace["uri"])[0], trace)
-        return local.discard(trace)
-    except InvalidRequest:  # the door to it is gone, and the file that is wanted now may go elsewhere
+        return store is not None and store.discard(trace, stores)
+    except InvalidRequest:
         return False
-
-
-def _is_host(host: str, path: str) -> bool:
-    try:
-        return bool(urlsplit(f"//{host}").netloc == host and (host or path))
-    except ValueError:  # half an IPv6 address
+    except VideosError:  # a kill
+        raise
+    except Exception:  # noqa: BLE001 - clients have errors of their own, and the file that is wanted may go elsewhere
         return False
-
-
-def _checked_key(key: str) -> str:
-    """Refuse what no store can hold, before anything is bought for it."""
-    try:
-        length = len(key.encode())
-    except UnicodeEncodeError:
-        raise InvalidRequest(f"{_EXPECTED}; it holds an unpaired surrogate") from None
-    if length > _LONGEST_KEY:
-        raise InvalidRequest(f"destination is too long: {length} bytes, and stores take {_LONGEST_KEY}")
-    return key
 
 
 def _safe_name(video_id: str) -> str:

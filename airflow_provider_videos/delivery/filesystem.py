@@ -10,12 +10,22 @@ from typing import TYPE_CHECKING, Any, Self
 from fsspec.spec import AbstractBufferedFile
 
 from airflow_provider_videos.api.errors import DeliveryError, Taken, VideosError
-from airflow_provider_videos.delivery.sinks import Description, Leave, Standing, Trace, temporary_name
+from airflow_provider_videos.delivery.sinks import (
+    Description,
+    Leave,
+    Standing,
+    Store,
+    Trace,
+    temporary_name,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from fsspec import AbstractFileSystem
+
+    from airflow_provider_videos.delivery.destinations import Destination, Stores
+    from airflow_provider_videos.delivery.sinks import Sink
 
 _READ_BYTES = 1024 * 1024
 _BLOCK_BYTES = 8 * 1024 * 1024
@@ -195,6 +205,24 @@ def _as_name(label: str) -> str:
 def _labels(metadata: object) -> Mapping[str, str]:
     found = metadata.items() if isinstance(metadata, dict) else ()
     return {str(name).replace("_", "-"): str(value) for name, value in found}
+
+
+class FilesystemStore(Store):
+    """Any store that fsspec has a filesystem for."""
+
+    kind = "fsspec"
+    leftover_fields = frozenset({"uri", "temporary"})
+    shapes_without_kind = (leftover_fields,)
+
+    def sink(self, place: Destination, description: Description, stores: Stores, leave: Leave) -> Sink:
+        filesystem, path = stores.filesystem(place.address)
+        return FilesystemFile(filesystem, path, place.address, leave, description)
+
+    def discard(self, leftover: Trace, stores: Stores) -> bool:
+        return discard(stores.filesystem(leftover["uri"])[0], leftover)
+
+    def check_access(self, place: Destination, stores: Stores) -> None:
+        stores.filesystem(place.address)
 
 
 def discard(filesystem: AbstractFileSystem, trace: Trace) -> bool:

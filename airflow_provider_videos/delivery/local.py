@@ -11,12 +11,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
+from urllib.parse import quote, unquote
 
-from airflow_provider_videos.api.errors import DeliveryError, Taken
-from airflow_provider_videos.delivery.sinks import Leave, Standing, Trace, temporary_name
+from airflow_provider_videos.api.errors import DeliveryError, InvalidRequest, Taken
+from airflow_provider_videos.delivery.sinks import EXPECTED, Leave, Standing, Store, Trace, temporary_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from urllib.parse import SplitResult
+
+    from airflow_provider_videos.delivery.destinations import Destination, Stores
+    from airflow_provider_videos.delivery.sinks import Description, Sink
 
 _RENAME_NOREPLACE = 1
 _AT_FDCWD = -100
@@ -113,6 +118,62 @@ class LocalFile:
             self._file.close()
         with suppress(OSError):  # what was committed stays committed
             self._temporary.unlink(missing_ok=True)
+
+
+class LocalStore(Store):
+    """File systems of this machine: a place is an absolute path."""
+
+    kind = "local"
+    leftover_fields = frozenset({"temporary"})
+    shapes_without_kind = (frozenset({"temporary"}), frozenset({"temporary", "host"}))
+
+    def sink(
+        self,
+        place: Destination,
+        description: Description,
+        stores: Stores,  # noqa: ARG002 - paths need no client
+        leave: Leave,
+    ) -> Sink:
+        return LocalFile(Path(place.path), leave, replace=description.replace)
+
+    def discard(self, leftover: Trace, stores: Stores) -> bool:  # noqa: ARG002 - likewise
+        return discard(leftover)
+
+    def check_access(self, place: Destination, stores: Stores) -> None:
+        """Need nothing."""
+
+    def split(self, rest: str) -> tuple[str, str] | None:
+        host, _, path = rest.partition("/")
+        if host not in {"", "localhost"}:
+            return None
+        return "", absolute_path("/" + unquote(path, errors="surrogateescape"))
+
+    def split_uri(self, parts: SplitResult) -> tuple[str, str]:
+        return parts.netloc, unquote(parts.path, errors="surrogateescape")
+
+    def uri(self, place: Destination) -> str:
+        return f"file://{quote(os.fsencode(place.path))}"
+
+    def dataset_name(self, place: Destination) -> tuple[str, str]:
+        return "file", place.path
+
+
+def absolute_path(path: str) -> str:
+    """
+    Return a path from the root on, with the slash at the end of a folder.
+
+    :param path: the path as a user writes it.
+    :raises InvalidRequest: if no file can be there.
+    """
+    if not path:
+        raise InvalidRequest(f"{EXPECTED}; it is empty")
+    if "\0" in path:
+        raise InvalidRequest(f"{EXPECTED}; it holds a zero byte")
+    whole = Path(path).absolute()
+    if os.path.isdir(whole) and not path.endswith("/"):  # noqa: PTH112 - a name that is too long is none
+        raise InvalidRequest(f"destination {path} is a folder: end it with / to put a file into it")
+    plain = "/" + str(whole).strip("/")  # POSIX lets two slashes stand at the beginning
+    return plain + ("/" if path.endswith("/") and plain != "/" else "")
 
 
 def discard(trace: Trace) -> bool:

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_videos.api.errors import DeliveryError, Taken
-from airflow_provider_videos.delivery.sinks import Description, Leave, Standing, Trace, Traits
+from airflow_provider_videos.delivery.sinks import Description, Leave, Standing, Store, Trace, Traits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from botocore.exceptions import ClientError
     from mypy_boto3_s3 import S3Client
+
+    from airflow_provider_videos.delivery.destinations import Destination, Stores
+    from airflow_provider_videos.delivery.sinks import Sink
 
 # Without s3:ListBucket S3 answers 403 for what is not there; a key that is wrong shows when it writes.
 _NOT_SEEN = {"404", "403"}
@@ -268,7 +271,7 @@ class S3Object:
         if getattr(self._client.meta.config, "request_checksum_calculation", "") == "when_required":
             return "none"
         known = self._traits.get("checksum", "both")
-        return known if known in CHECKSUMS or known == _ETAG else "both"
+        return known if known in [*CHECKSUMS, _ETAG] else "both"
 
     def _checked(self, method: Callable[..., Any], body: bytearray | None, **arguments: Any) -> Any:
         """Call with the checksums that the store takes; the first answers tell which."""
@@ -391,6 +394,31 @@ def _prepare(params: dict[str, Any], context: dict[str, Any], *, is_encrypted: b
         s3.setdefault("payload_signing_enabled", False)
     config.s3 = s3
     context["client_config"] = config
+
+
+class S3Store(Store):
+    """Buckets of S3, and of stores that speak its protocol."""
+
+    kind = "s3"
+    leftover_fields = frozenset({"Bucket", "Key", "UploadId"})
+    shapes_without_kind = (leftover_fields,)
+
+    def sink(self, place: Destination, description: Description, stores: Stores, leave: Leave) -> Sink:
+        traits = stores.traits.setdefault(f"s3://{place.host}", {})
+        return S3Object(stores.s3(), place.host, place.path, description, leave, traits=traits)
+
+    def discard(self, leftover: Trace, stores: Stores) -> bool:
+        return discard(stores.s3(), leftover)
+
+    def check_access(self, place: Destination, stores: Stores) -> None:  # noqa: ARG002 - one client for all
+        stores.s3()
+
+
+def new_client() -> S3Client:
+    """Return a client that looks for credentials, endpoint and settings by itself."""
+    import boto3
+
+    return boto3.client("s3")
 
 
 def discard(client: S3Client, trace: Trace) -> bool:

@@ -11,6 +11,7 @@ from airflow_provider_videos.adapters.storage import filesystem, s3_client
 from airflow_provider_videos.api.containers import WEBM
 from airflow_provider_videos.api.errors import InvalidRequest
 from airflow_provider_videos.delivery.destinations import Destination, Stores
+from airflow_provider_videos.delivery.s3 import new_client
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +28,8 @@ def stores_of(aws_conn_id: str | None) -> Stores:
 
     :param aws_conn_id: the connection for S3; without one boto3 looks for credentials by itself.
     """
-    return Stores(s3=cache(partial(s3_client, aws_conn_id)), filesystem=filesystem)
+    s3 = partial(s3_client, aws_conn_id) if aws_conn_id else new_client
+    return Stores(s3=cache(s3), filesystem=filesystem)
 
 
 def facts_of(receipt: Receipt, video: Video | None) -> dict[str, Any]:
@@ -65,12 +67,6 @@ def openlineage(files: Sequence[dict[str, Any]]) -> OperatorLineage[Any, Any]:
 
     :param files: their facts.
     """
-    return operator_lineage((*_dataset_name(facts["uri"]), facts["size_bytes"]) for facts in files)
-
-
-def _dataset_name(uri: str) -> tuple[str, str]:
-    """Return what OpenLineage's naming convention makes of an address."""
-    place = Destination.from_uri(uri)
-    if place.scheme == "file":
-        return "file", place.path
-    return f"{place.scheme}://{place.host}", place.path
+    return operator_lineage(
+        (*Destination.from_uri(facts["uri"]).dataset_name, facts["size_bytes"]) for facts in files
+    )

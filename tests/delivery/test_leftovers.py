@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,11 +13,14 @@ from botocore.config import Config
 
 from airflow_provider_videos.api.errors import DeliveryError, InvalidRequest
 from airflow_provider_videos.delivery import destinations, s3
-from airflow_provider_videos.delivery.destinations import Stores
+from airflow_provider_videos.delivery.destinations import Destination, Stores
 from airflow_provider_videos.delivery.s3 import S3Object
+from airflow_provider_videos.delivery.sinks import Description
+from airflow_provider_videos.delivery.stores import store_of_leftover
 from airflow_provider_videos.emulator import Answer, Fault
 from tests.delivery.conftest import open_uploads
 from tests.delivery.films import MIB, film, served
+from tests.delivery.test_filesystem import Plain
 
 UPLOAD = {"Bucket": "bucket", "Key": "film.mp4", "UploadId": "1"}
 
@@ -68,13 +72,87 @@ def test_what_another_machine_left_is_not_gone_because_it_is_not_here(deliver, s
     assert unfinished(memory) == [elsewhere]
 
 
-def test_a_door_that_is_gone_does_not_keep_a_file_from_going_elsewhere():
+@pytest.mark.parametrize("problem", [InvalidRequest("no such connection"), RuntimeError("no credentials")])
+def test_a_door_that_is_gone_does_not_keep_a_file_from_going_elsewhere(problem):
     def locked(*_):
-        raise InvalidRequest("there is no such connection")
+        raise problem
 
     stores = Stores(s3=locked, filesystem=locked)
     assert not destinations.discard(UPLOAD, stores)
     assert not destinations.discard({"uri": "gs://films/film.mp4", "temporary": "x"}, stores)
+
+
+@pytest.mark.parametrize(
+    "leftover",
+    [
+        {"kind": "tape", "temporary": "{path}"},
+        {"kind": None, "temporary": "{path}"},
+        {"kind": ["local"], "temporary": "{path}"},
+        {"kind": "s3", "temporary": "{path}"},
+        {"temporary": "{path}", "reel": 7},
+        {"temporary": "{path}", "uri": None},
+        {"kind": "local"},
+        {"kind": "local", "temporary": None},
+        {"kind": "s3", "Bucket": "bucket", "Key": "film.mp4", "UploadId": {}},
+        {"temporary": 3},
+        {},
+    ],
+    ids=str,
+)
+def test_what_no_store_of_this_release_has_left_is_left_alone(
+    deliver, server, folder, memory, leftover, caplog, tmp_path
+):
+    server.emulator.serve(served(film(1000)))
+    path = tmp_path / ".film.mp4.part"
+    path.write_bytes(b"somebody's")
+    leftover = {key: str(path) if value == "{path}" else value for key, value in leftover.items()}
+    memory["videos_delivery"] = {"unfinished": [leftover]}
+    deliver(f"{folder}/film.mp4")
+    assert path.read_bytes() == b"somebody's"
+    assert unfinished(memory) == [leftover]
+    assert f"of a kind unknown here, {leftover.get('kind')!r}: left alone" in caplog.text
+
+
+@pytest.mark.parametrize("kind", [{}, {"kind": "local"}], ids=str)
+@pytest.mark.parametrize("host", [{}, {"host": socket.gethostname()}], ids=["host", "no host"])
+def test_what_this_release_or_an_older_one_has_left_is_taken_back(
+    deliver, server, folder, memory, tmp_path, kind, host
+):
+    server.emulator.serve(served(film(1000)))
+    path = tmp_path / ".film.mp4.part"
+    path.write_bytes(b"half")
+    memory["videos_delivery"] = {"unfinished": [{**kind, "temporary": str(path), **host}]}
+    deliver(f"{folder}/film.mp4")
+    assert not path.exists()
+    assert unfinished(memory) == []
+
+
+@pytest.mark.parametrize(
+    ("destination", "kind", "fields"),
+    [
+        ("{folder}/film.mp4", "local", {"temporary", "host"}),
+        ("s3://bucket/kinds.mp4", "s3", {"Bucket", "Key", "UploadId"}),
+        ("plain://films/film.mp4", "fsspec", {"uri", "temporary"}),
+    ],
+)
+def test_a_leftover_carries_its_kind(s3, folder, destination, kind, fields, monkeypatch):
+    """Downgraded, a release that guesses by the other fields still finds them as it has written them."""
+    monkeypatch.setattr(S3Object, "SMALLEST_PART", 1)
+    left = []
+    stores = Stores(s3=lambda: s3, filesystem=lambda _: (Plain(), f"{folder}/film.mp4"))
+    place = Destination.parse(destination.format(folder=folder))
+    with place.sink(Description("video/mp4"), stores, left.append) as sink:
+        sink.write(b"film")
+    assert [(leftover["kind"], set(leftover) - {"kind"}) for leftover in left] == [(kind, fields)]
+    assert store_of_leftover(left[0]).kind == kind
+
+
+def test_a_kill_while_a_leftover_is_taken_back_is_heard():
+    def killed():
+        raise DeliveryError("the task was killed")
+
+    with pytest.raises(DeliveryError, match="killed"):
+        destinations.discard(UPLOAD, Stores(s3=killed, filesystem=None))
 
 
 @contextmanager

@@ -50,10 +50,11 @@ def altered(kept, field, value):
 
 def test_what_a_newer_release_has_added_is_kept(server, deliver, memory, tmp_path, delivered):
     kept = altered(memory["videos_delivery"], "etag", {"of": "the store"})
-    kept["attempts"] = 3
+    kept |= {"attempts": 3, "unfinished": [{"kind": "tape", "reel": 7}]}
     assert again(deliver, memory, tmp_path, kept) == delivered
     assert server.downloads == 1
     assert memory["videos_delivery"]["attempts"] == 3
+    assert memory["videos_delivery"]["unfinished"] == [{"kind": "tape", "reel": 7}]
     assert memory["videos_delivery"]["files"]["video"]["etag"] == {"of": "the store"}
 
 
@@ -73,7 +74,7 @@ def test_a_garbled_field_of_a_file_ends_in_the_same_file(deliver, memory, tmp_pa
 
 
 @pytest.mark.parametrize("junk", JUNK, ids=repr)
-@pytest.mark.parametrize("field", ["files", "stores"])
+@pytest.mark.parametrize("field", ["files", "unfinished", "stores"])
 def test_a_garbled_part_of_the_record_costs_no_other_one(memory, deliver, tmp_path, delivered, field, junk):
     receipt = again(deliver, memory, tmp_path, memory["videos_delivery"] | {field: junk})
     assert (receipt.uri, receipt.size_bytes) == (delivered.uri, delivered.size_bytes)
@@ -92,6 +93,14 @@ def test_a_garbled_record_is_an_empty_one(memory, junk):
     memory["videos_delivery"] = junk
     record = Record(memory)
     assert (record.file("video"), record.stores) == (None, {})
+
+
+@pytest.mark.parametrize("junk", JUNK, ids=repr)
+@pytest.mark.parametrize("trait", ["checksum", "conditional", "new"])
+def test_what_was_learned_of_a_store_may_be_garbled(server, deliver, memory, trait, junk):
+    server.emulator.serve(served(film(1000)))
+    memory["videos_delivery"] = {"stores": {"s3://bucket": LEARNED["s3://bucket"] | {trait: junk}}}
+    assert deliver("s3://bucket/{video_id}.mp4").size_bytes == 1000
 
 
 class TestPreflight:

@@ -118,7 +118,7 @@ def _observe(drill: Drill) -> Seen:
     lost = drill.fault.lost_answers
     failed = sum(name.startswith("create.") and state != "success" for _, name, state in states)
     return Seen(
-        allowed=len(creates) + drill.renewed + drill.fault.kind.late,
+        allowed=len(creates) + drill.renewed,
         bought=tuple(
             Bought(one.video_id, one.at, _hash(drill, one.video_id) if one.video_id in files else None)
             for one in drill.purchases

@@ -50,7 +50,7 @@ class Kind:
     :param runs: how many runs of it are started at once.
     :param by_a_person: whether a person asks Airflow to end or renew what it does.
     :param lies: whether the server's list is not to be trusted.
-    :param late: whether an abandoned try may still buy, after a newer one has.
+    :param late: whether an abandoned try goes on after a newer one has bought, and must not buy, too.
     """
 
     name: str

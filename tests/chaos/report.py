@@ -41,8 +41,6 @@ def totals(results: Sequence[Result]) -> str:
         f"lost answers on an honest server: {_settled(honest)}; where the list lies: {_settled(lying)}\n"
         f"{len(results)} faults: {sum(len(result.seen.bought) for result in results)} creates accepted, "
         f"{sum(result.seen.allowed for result in results)} allowed, "
-        f"{sum(max(0, len(result.seen.bought) - 1) for result in results if result.fault.kind.late)} "
-        "sent late by an abandoned try, "
         f"{sum(verdict.delivered for verdict in verdicts)} videos delivered, "
         f"{sum(verdict.named for verdict in verdicts)} not delivered but named, "
         f"{sum(verdict.in_doubt for verdict in verdicts)} creates in doubt, "

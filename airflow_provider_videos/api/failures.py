@@ -152,7 +152,7 @@ def error_of(
         server = f"{operation.label}: the server {redactor.redact(elsewhere)}"
         return _error_from_elsewhere(response, outcome, server, video_id)
     envelope = _envelope(json_of(response))
-    words = envelope.message or text_of(response).strip() or describe_encoding(response) or "no explanation"
+    words = _explanation(response)
     kind, advice = _kind(outcome, operation, words)
     if envelope.param:
         words += f" (parameter {envelope.param})"
@@ -197,7 +197,7 @@ _NO_SERVICE = "does the base URL end in /v1, and does the service still offer th
 def _kind(outcome: Outcome, operation: OperationKind, words: str) -> tuple[type[AnswerError], str]:
     status = outcome.status_code
     no_such_place = status in (404, 410) or outcome.code in _GONE_CODES
-    no_such_route = no_such_place and operation.not_found_may_mean is not None and is_of_a_router(words)
+    no_such_route = no_such_place and operation.not_found_may_mean is not None and _is_of_a_router(words)
     unsupported = f"this server does not support {operation.label}"
     cases: list[tuple[bool, type[AnswerError], str]] = [
         (outcome.account_is_empty, QuotaExhausted, "the account has no quota left; retrying does not help"),
@@ -219,7 +219,17 @@ def _is_about_the_key(outcome: Outcome) -> bool:
     return 400 <= outcome.status_code < 500 and bool(_NO_DATABASE.search(f"{outcome.code} {outcome.words}"))
 
 
-def is_of_a_router(words: str) -> bool:
+def is_no_route(response: httpx.Response) -> bool:
+    """Say whether an answer is a web framework's own, for a path or a method that it does not have."""
+    return _is_of_a_router(_explanation(response))
+
+
+def _explanation(response: httpx.Response) -> str:
+    words = _envelope(json_of(response)).message or text_of(response).strip()
+    return words or describe_encoding(response) or "no explanation"
+
+
+def _is_of_a_router(words: str) -> bool:
     """Say whether words are a web framework's own, perhaps inside what a gateway makes of them."""
     inner = (_envelope(found).message for found in objects_in(words))
     return any(map(_NO_ROUTE.fullmatch, (words, *inner)))

@@ -11,6 +11,7 @@ from airflow_provider_videos.api.bounded_json import MAX_ANSWER_BYTES, MAX_PAGE_
 from airflow_provider_videos.api.failures import (
     error_of,
     find_failed_video,
+    is_no_route,
     outcome_of,
     problem_of,
     with_words_of,
@@ -369,6 +370,21 @@ def test_the_retry_table_is_told_code_type_and_words(body, code, words):
     outcome = outcome_of(answer(503, body, **{"retry-after": "3"}), NOW)
     assert (outcome.status_code, outcome.code, outcome.words) == (503, code, words)
     assert outcome.retry_after == 3
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"detail": "Not Found"}, True),
+        ({"error": {"message": '{"detail": "Not Found"}'}}, True),
+        (b"404 page not found\n", True),
+        (b"", True),
+        ({"detail": "Video not found"}, False),
+        ({"error": {"message": "No such video"}}, False),
+    ],
+)
+def test_a_path_that_nobody_has_is_told_from_a_video_that_nobody_has(body, expected):
+    assert is_no_route(answer(404, body)) is expected
 
 
 @pytest.mark.parametrize(

@@ -68,9 +68,11 @@ class Listing:
         """
         self._missing.discard(video_id)
 
-    async def read(self, video_ids: Iterable[str], checked: Video | VideosError) -> AsyncIterator[Video]:
+    async def read(
+        self, video_ids: Iterable[str], checked: Video | VideosError
+    ) -> AsyncIterator[list[Video]]:
         """
-        Yield the list's videos, page by page, as long as that is cheaper than asking for the rest of ours.
+        Yield the list's pages, as long as that is cheaper than asking for the rest of ours.
 
         :param video_ids: our videos.
         :param checked: what the server has just said of one of them.
@@ -90,8 +92,7 @@ class Listing:
                 here = missing.intersection(video.id for video in known)
                 missing -= here
                 found, pages, unpaid = found + len(here), pages + 1, unpaid + (len(here) < PAGE_COST)
-                for video in known:
-                    yield video
+                yield known
         except VideosError as error:
             self._take(error)
             return

@@ -81,26 +81,32 @@ class Session:
         self._note_served(operation.video_id)
         return value
 
-    async def serves_others(self, video_id: str) -> bool | None:
+    def serves_others(self, video_id: str) -> bool | None:
         """
         Say whether the server answers for something else than a video that it fails on; None if nobody knows.
 
         :param video_id: that video.
         """
-        async with self._checking:
-            if any(_now() < at + CHECK_SECONDS for other, at in self._served.items() if other != video_id):
-                return True
-            if _now() >= self._checked_at + CHECK_SECONDS:
-                self._checked_at = _now()
-                self._lists_models = await self._does_it_list_models()
-            return self._lists_models
+        if any(_now() < at + CHECK_SECONDS for other, at in self._served.items() if other != video_id):
+            return True
+        return self._lists_models if _now() < self._checked_at + CHECK_SECONDS else None
 
-    async def _does_it_list_models(self) -> bool | None:
-        try:
-            await self.perform(requests.list_models())
-        except VideosError as error:
-            return is_sound(error)
-        return True
+    async def check_models(self, video_id: str) -> None:
+        """
+        Ask the server for its models unless :meth:`serves_others` knows without them, once in a minute.
+
+        :param video_id: the video that it fails on.
+        """
+        async with self._checking:
+            if self.serves_others(video_id) or _now() < self._checked_at + CHECK_SECONDS:
+                return
+            try:
+                await self.perform(requests.list_models())
+            except VideosError as error:
+                self._lists_models = is_sound(error)
+            else:
+                self._lists_models = True
+            self._checked_at = _now()
 
     def _note_served(self, video_id: str | None) -> None:
         # Two are enough to know one that is not the one in question.

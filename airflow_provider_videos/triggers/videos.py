@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import UTC, timedelta
+from datetime import UTC
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_videos.adapters import metrics
 from airflow_provider_videos.adapters.names import BaseTrigger, TaskSuccessEvent, TriggerEvent
 from airflow_provider_videos.adapters.task_states import was_marked_failed_async
 from airflow_provider_videos.api.errors import (
@@ -22,13 +21,11 @@ from airflow_provider_videos.api.requests import as_text
 from airflow_provider_videos.hooks.videos import VideosHook
 from airflow_provider_videos.polling.poller import poller_of
 from airflow_provider_videos.polling.watch import (
-    LONGEST_INTERVAL_WHILE_MISSING,
     Watch,
     cancellation,
-    first_due,
-    next_due,
     next_interval,
 )
+from airflow_provider_videos.triggers.metrics import WaitMetrics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -36,7 +33,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_videos.api.models import VideoDeleted
     from airflow_provider_videos.api.requests import Endpoint
-    from airflow_provider_videos.polling.poller import Heard, Poller
+    from airflow_provider_videos.polling.poller import Poller
 
 # The event loop itself holds its tasks by weak references alone.
 _CANCELLING: set[asyncio.Task[None]] = set()
@@ -125,7 +122,7 @@ class VideoTrigger(BaseTrigger):
         """Wait, and fire the one event."""
         status, error = "ended", None
         try:
-            if not await self._is_there():
+            if not await self._wait():
                 status = "timeout"
             elif self.end_from_trigger:
                 yield TaskSuccessEvent()
@@ -164,64 +161,34 @@ class VideoTrigger(BaseTrigger):
             answer = error
         self.log.info(cancellation(self.video_id, server, answer))
 
-    async def _is_there(self) -> bool:
+    async def _wait(self) -> bool:
         """Wait for the video; False if the deadline came first."""
         self.video_id = as_text("video_id", self.video_id)
         try:
             async with (
                 asyncio.timeout(self._ends_at - time.time()) as time_left,
-                poller_of(self.videos_conn_id, self._endpoint) as poller,
+                poller_of(self.videos_conn_id, self._endpoint, self._metrics.report) as poller,
             ):
-                try:
-                    await self._ask(poller)
-                finally:
-                    metrics.gauge("videos.waits", poller.waits - 1, tags={"conn_id": self.videos_conn_id})
+                await self._log_news(poller)
         except TimeoutError:
             if not time_left.expired():
                 raise
             return False
         return True
 
-    async def _ask(self, poller: Poller) -> None:
-        clock = asyncio.get_running_loop().time
-        epoch = time.time() - clock()
-        watch = Watch(self.video_id, self._begins_at, patient=self.silent_fail, shown=self.shown)
-        now, heard_at, done = clock(), None, False
-        # The sensor asked just before it deferred; a trigger that was moved may have asked at any time.
-        due = first_due(now, self._interval(now + epoch))
-        while not done:
-            interval = self._interval(now + epoch)
-            if watch.is_missing:
-                interval = min(interval, LONGEST_INTERVAL_WHILE_MISSING)
-                due = min(due, now + interval)
-            heard = await poller.ask(
-                self.video_id, due=due, interval=interval, heard_at=heard_at, fresh=watch.is_missing
-            )
-            now = clock()
-            if heard_at is None:
-                metrics.gauge("videos.waits", poller.waits, tags={"conn_id": self.videos_conn_id})
-            for name, count in poller.counts().items():
-                # The first to hear tells for all that hear with it.
-                metrics.incr(f"videos.{name}", count, tags={"conn_id": self.videos_conn_id})
-            serves_others = await poller.serves_others(self.video_id) if watch.is_faulty else None
-            done = self._take(watch, heard, now + epoch, serves_others)
-            due, heard_at = next_due(now, due, interval), now
-            del heard  # a thousand answers kept until the next ones are work for the garbage collector
-
-    def _take(self, watch: Watch, heard: Heard, now: float, serves_others: bool | None) -> bool:  # noqa: FBT001 - a fact
-        """Take in what was heard, and say whether the video is there."""
-        _measure(heard, self.videos_conn_id)
-        done = watch.take(heard.answer, now, serves_others=serves_others)
-        if line := watch.news(heard.answer, now):
-            self.log.info(line)
-        return done
+    async def _log_news(self, poller: Poller) -> None:
+        state = Watch(self.video_id, self._begins_at, patient=self.silent_fail, shown=self.shown)
+        with poller.subscribe(state, self._interval) as subscription:
+            while line := await subscription.next_log_line():
+                self.log.info(line)
 
     async def _endpoint(self) -> Endpoint:
-        # The first metric has Airflow read a file for a fifth of a second, in which a loop would stand still.
-        await asyncio.to_thread(
-            metrics.incr, "videos.connection_reads", tags={"conn_id": self.videos_conn_id}
-        )
+        await self._metrics.connection_read()
         return await VideosHook(self.videos_conn_id).get_async_endpoint()
+
+    @cached_property
+    def _metrics(self) -> WaitMetrics:
+        return WaitMetrics(self.videos_conn_id)
 
     def _interval(self, now: float) -> float:
         return next_interval(
@@ -243,18 +210,6 @@ class VideoTrigger(BaseTrigger):
         if end is None:
             return time.time() + self.timeout
         return (end if end.tzinfo else end.replace(tzinfo=UTC)).timestamp()
-
-
-def _measure(heard: Heard, conn_id: str) -> None:
-    """Tell Airflow's metrics what a wait has heard; the README explains each name."""
-    tags, answer = {"conn_id": conn_id}, heard.answer
-    if heard.seconds is not None:
-        metrics.timing("videos.poll_duration", timedelta(seconds=heard.seconds), tags=tags)
-    if isinstance(answer, VideosError):
-        metrics.incr("videos.poll_errors", tags=tags | {"error": type(answer).__name__})
-    elif answer.has_ended and answer.completed_at:
-        late = max(0.0, time.time() - answer.completed_at)
-        metrics.timing("videos.notice_delay", timedelta(seconds=late), tags=tags)
 
 
 def _without_words(error: VideosError) -> str:

@@ -21,6 +21,7 @@ from airflow_provider_videos.api.errors import VideosError
 from airflow_provider_videos.api.requests import Endpoint, Timeouts
 from airflow_provider_videos.api.retry import Backoff
 from airflow_provider_videos.polling.poller import poller_of
+from airflow_provider_videos.polling.watch import Watch
 from tests.api.anything import BODIES, MIB, Anything, serving
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "2000")) // 50
@@ -223,8 +224,9 @@ async def waits(endpoint):
         return endpoint
 
     async def wait(number):
-        now = asyncio.get_running_loop().time
-        async with poller_of("videos", connect) as poller:
-            return await poller.ask(f"video_{number}", due=now(), interval=1.0, heard_at=None)
+        state = Watch(f"video_{number}", time.time(), patient=True)
+        async with poller_of("videos", connect, lambda *_: None) as poller:
+            with poller.subscribe(state, lambda _: 1.0) as subscription:
+                return await subscription.next_log_line()
 
     assert len(await asyncio.gather(*map(wait, range(WAITS)))) == WAITS

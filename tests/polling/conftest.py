@@ -11,12 +11,17 @@ from airflow_provider_videos.api.client import VideosClient
 from airflow_provider_videos.api.errors import VideosError
 from airflow_provider_videos.emulator import Emulator, ManualClock
 from airflow_provider_videos.polling.poller import poller_of
-from airflow_provider_videos.polling.watch import first_due, next_due
+from airflow_provider_videos.polling.watch import Watch
 from tests.polling import turned_loop
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from airflow_provider_videos.api.models import Video
     from airflow_provider_videos.api.requests import Endpoint
-    from airflow_provider_videos.polling.poller import Heard
+    from airflow_provider_videos.polling.poller import Poller
+    from airflow_provider_videos.polling.subscription import Answer
 
 INTERVAL = 5.0
 
@@ -48,6 +53,22 @@ def buy(endpoint):
         yield lambda count: [client.create(f"Film {number}").id for number in range(count)]
 
 
+@dataclass(slots=True)
+class NotedState(Watch):
+    """The state of a wait that goes on whatever goes wrong, and notes each answer."""
+
+    note: Callable[[Video | VideosError], None] = lambda _: None
+    misses: bool = False
+
+    @property
+    def is_missing(self) -> bool:
+        return self.misses
+
+    def take(self, answer: Video | VideosError, now: float, *, serves_others: bool | None = None) -> bool:
+        self.note(answer)
+        return not isinstance(answer, VideosError) and answer.has_ended
+
+
 @dataclass
 class Waits:
     """Waits for videos, and when each of them heard what."""
@@ -55,27 +76,34 @@ class Waits:
     endpoint: Endpoint
     interval: float = INTERVAL
     conn_id: str = "videos_default"
-    heard: dict[str, list[tuple[float, Heard]]] = field(default_factory=dict)
+    heard: dict[str, list[tuple[float, Video | VideosError]]] = field(default_factory=dict)
+    answers: list[Answer] = field(default_factory=list)
     reads: int = 0
 
     async def connect(self) -> Endpoint:
         self.reads += 1
         return self.endpoint
 
+    def report(self, answers: list[Answer], _: int) -> None:
+        self.answers += answers
+
+    def join(self) -> AbstractAsyncContextManager[Poller]:
+        return poller_of(self.conn_id, self.connect, self.report)
+
     def rotate(self, **changes: Any) -> None:
         self.endpoint = replace(self.endpoint, **changes)
 
-    async def wait(self, video_id: str) -> None:
-        """Wait for a video as a trigger does, whatever goes wrong."""
+    async def wait(self, video_id: str, *, misses: bool = False) -> list[str]:
+        """Wait for a video as a trigger does, whatever goes wrong, and return the log."""
         now = asyncio.get_running_loop().time
-        heard_at, due, ended = None, first_due(now(), self.interval), False
-        async with poller_of(self.conn_id, self.connect) as poller:
-            while not ended:
-                heard = await poller.ask(video_id, due=due, interval=self.interval, heard_at=heard_at)
-                heard_at = now()
-                self.heard.setdefault(video_id, []).append((heard_at, heard))
-                ended = not isinstance(heard.answer, VideosError) and heard.answer.has_ended
-                due = next_due(heard_at, due, self.interval)
+        heard = self.heard.setdefault(video_id, [])
+        state = NotedState(video_id, now(), note=lambda answer: heard.append((now(), answer)), misses=misses)
+        lines = []
+        async with self.join() as poller:
+            with poller.subscribe(state, lambda _: self.interval) as subscription:
+                while line := await subscription.next_log_line():
+                    lines.append(line)
+        return lines
 
     async def all(self, video_ids: list[str], *, within: float = 3600) -> None:
         """Wait for several."""
@@ -85,17 +113,17 @@ class Waits:
     def ages(self) -> list[float]:
         """How much time passed between two answers that were news, or before the first."""
         times = [
-            [0.0, *(at for at, heard in answers if not isinstance(heard.answer, VideosError))]
+            [0.0, *(at for at, answer in answers if not isinstance(answer, VideosError))]
             for answers in self.heard.values()
         ]
         return [after - before for wait in times for before, after in pairwise(wait)]
 
     def errors(self) -> set[str]:
         return {
-            type(heard.answer).__name__
+            type(answer).__name__
             for answers in self.heard.values()
-            for _, heard in answers
-            if isinstance(heard.answer, VideosError)
+            for _, answer in answers
+            if isinstance(answer, VideosError)
         }
 
 

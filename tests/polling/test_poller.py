@@ -6,10 +6,12 @@ import asyncio
 
 import pytest
 
-from airflow_provider_videos.api.errors import Busy, InvalidRequest, Unauthorized, VideosError
-from airflow_provider_videos.emulator import Answer, Drop, Emulator, Fault, Latency
+from airflow_provider_videos.api import requests
+from airflow_provider_videos.api.errors import Busy, InvalidRequest, VideosError
+from airflow_provider_videos.emulator import Answer, Drop, Emulator, Fault, Latency, Stuck
 from airflow_provider_videos.polling.listing import Listing
-from airflow_provider_videos.polling.poller import _pollers, poller_of
+from airflow_provider_videos.polling.poller import _pollers
+from airflow_provider_videos.polling.session import Session
 from tests.polling.conftest import INTERVAL, Waits
 
 ALWAYS = {"times": None}
@@ -20,7 +22,7 @@ def polls(emulator):
 
 
 def listed(waits):
-    return [heard.listed for answers in waits.heard.values() for _, heard in answers]
+    return [answer.listed for answer in waits.answers]
 
 
 class TestManyWaitsAreOneClient:
@@ -41,7 +43,7 @@ class TestManyWaitsAreOneClient:
         videos = buy(2)
         videos_emulator.clock.advance(99.9)
         run(waits.all(videos))
-        assert {waits.heard[video][-1][1].answer.status for video in videos} == {"completed"}
+        assert {waits.heard[video][-1][1].status for video in videos} == {"completed"}
 
     def test_few_waits_ask_for_their_videos(self, run, buy, waits, videos_emulator):
         run(waits.all(buy(3)))
@@ -144,19 +146,16 @@ class TestAFaultIsOneWaitS:
             await asyncio.gather(bad, return_exceptions=True)
 
         run(main())
-        assert {type(heard.answer) for _, heard in waits.heard["..."]} == {InvalidRequest}
-        assert all(waits.heard[video][-1][1].answer.has_ended for video in videos)
+        assert {type(answer) for _, answer in waits.heard["..."]} == {InvalidRequest}
+        assert all(waits.heard[video][-1][1].has_ended for video in videos)
 
     def test_a_connection_that_cannot_be_read_is_told_to_who_asks(self, run, waits):
         async def broken():
             raise RuntimeError("the secrets backend is down")
 
-        async def main():
-            async with poller_of("broken", broken) as poller:
-                with pytest.raises(RuntimeError, match="secrets backend"):
-                    await poller.ask("video", due=0, interval=5)
-
-        run(main())
+        waits.connect = broken
+        with pytest.raises(RuntimeError, match="secrets backend"):
+            run(waits.wait("video"))
 
     def test_a_video_the_server_fails_on(self, run, buy, waits, videos_emulator):
         sick, *others = buy(30)
@@ -165,7 +164,7 @@ class TestAFaultIsOneWaitS:
         errors = {
             video
             for video, answers in waits.heard.items()
-            if any(isinstance(heard.answer, VideosError) for _, heard in answers)
+            if any(isinstance(answer, VideosError) for _, answer in answers)
         }
         assert errors <= {sick}
 
@@ -228,7 +227,7 @@ class TestTheListIsOnlyAHint:
             Fault(Answer(status=200, body=page(videos, status=status)), operation="list", **ALWAYS)
         )
         hear()
-        assert {answers[-1][1].answer.status for answers in waits.heard.values()} == {"completed"}
+        assert {answers[-1][1].status for answers in waits.heard.values()} == {"completed"}
 
     def test_it_never_hears_of_an_end(self, run, videos, waits, videos_emulator):
         stale = Answer(status=200, body=page(videos, status="in_progress"))
@@ -250,8 +249,8 @@ class TestTheListIsOnlyAHint:
     def test_it_takes_for_ever(self, run, videos, waits, monkeypatch):
         async def stuck(self, video_ids, checked):
             await asyncio.sleep(1000)
-            for video in ():
-                yield video
+            for page in ():
+                yield page
 
         monkeypatch.setattr(Listing, "read", stuck)
         run(waits.all(videos))
@@ -272,7 +271,7 @@ class TestManners:
         told = [
             video
             for video, answers in waits.heard.items()
-            if any(isinstance(heard.answer, Busy) for _, heard in answers)
+            if any(isinstance(answer, Busy) for _, answer in answers)
         ]
         still_waiting = [v for v, answers in waits.heard.items() if answers[-1][0] > refused_at + 60 - begin]
         assert set(still_waiting) <= set(told)
@@ -321,53 +320,64 @@ class TestManners:
 
         run(main())
         in_the_dark = [
-            sum(isinstance(heard.answer, VideosError) for _, heard in answers)
-            for answers in waits.heard.values()
+            sum(isinstance(answer, VideosError) for _, answer in answers) for answers in waits.heard.values()
         ]
         assert min(in_the_dark) > 100
 
 
 class TestWhetherItServesOthers:
     @pytest.fixture
-    def ask(self, run, waits):
-        def ask(sick, *, after=0.0, times=1):
-            async def main():
-                async with poller_of("videos_default", waits.connect) as poller:
-                    await asyncio.sleep(after)
-                    return [await poller.serves_others(sick) for _ in range(times)]
+    def session(self, run, waits):
+        def session(main):
+            async def opened():
+                session = Session(waits.connect)
+                try:
+                    return await main(session)
+                finally:
+                    await session.aclose()
 
-            return run(main())
+            return run(opened())
 
-        return ask
+        return session
 
-    def test_its_models_tell(self, ask, videos_emulator):
-        assert ask("sick", times=9) == [True] * 9
-        assert videos_emulator.record.requests["models"] == 1
+    @staticmethod
+    async def told(session, video):
+        await session.check_models(video)
+        return session.serves_others(video)
 
     @pytest.mark.parametrize(
-        ("status", "serves"), [(500, False), (429, False), (404, None), (405, None), (401, None)]
+        ("status", "serves"), [(200, True), (500, False), (429, False), (404, None), (405, None), (401, None)]
     )
-    def test_or_do_not(self, ask, videos_emulator, status, serves):
-        videos_emulator.inject(Fault(Answer(status=status), operation="models", **ALWAYS))
-        assert ask("sick", times=9) == [serves] * 9
-        assert videos_emulator.record.requests["models"] <= 2
+    def test_its_models_tell_or_do_not(self, session, videos_emulator, status, serves):
+        if status != 200:
+            videos_emulator.inject(Fault(Answer(status=status), operation="models", **ALWAYS))
 
-    def test_an_answer_about_another_video_tells_for_a_minute(self, run, buy, waits, videos_emulator):
+        async def main(session):
+            return [await self.told(session, "sick") for _ in range(9)]
+
+        assert session(main) == [serves] * 9
+        assert videos_emulator.record.requests["models"] == 1
+
+    def test_an_answer_about_another_video_tells_for_a_minute(self, session, buy, videos_emulator):
         sick, other = buy(2)
-        videos_emulator.inject(Fault(Answer(status=500), path=f"/v1/videos/{sick}", **ALWAYS))
         videos_emulator.inject(Fault(Answer(status=404), operation="models", **ALWAYS))
 
-        async def main():
-            async with poller_of("videos_default", waits.connect) as poller:
-                told = [await poller.serves_others(sick)]
-                for video, due in ((other, 0), (sick, 30)):
-                    await poller.ask(video, due=due, interval=5)
-                    told.append(await poller.serves_others(sick))
-                told.append(await poller.serves_others(other))
-                await asyncio.sleep(61)
-                return [*told, await poller.serves_others(sick)]
+        async def main(session):
+            told = [await self.told(session, sick)]
+            await session.perform(requests.retrieve(other))
+            told += [await self.told(session, sick), await self.told(session, other)]
+            await asyncio.sleep(61)
+            return [*told, await self.told(session, sick)]
 
-        assert run(main()) == [None, True, True, None, None]
+        assert session(main) == [None, True, None, None]
+
+    def test_what_is_a_minute_old_is_not_known(self, session):
+        async def main(session):
+            told = [await self.told(session, "sick")]
+            await asyncio.sleep(61)
+            return [*told, session.serves_others("sick"), await self.told(session, "sick")]
+
+        assert session(main) == [True, None, True]
 
 
 class TestReplicas:
@@ -376,28 +386,18 @@ class TestReplicas:
         with Emulator(clock=clock, job_seconds=100, replicas=2, balance="connection", seed=7) as emulator:
             yield emulator
 
-    def test_a_fresh_connection_reaches_the_one_that_knows(self, run, buy, waits, videos_emulator):
-        videos = buy(6)
-        known = []
-
-        async def main():
-            async with poller_of("videos_default", waits.connect) as poller:
-                for video in videos:
-                    fresh = [await poller.ask(video, due=0, interval=5, fresh=True) for _ in range(30)]
-                    known.append({type(heard.answer).__name__ for heard in fresh})
-
-        run(main())
-        assert known == [{"Video", "NotFound"}] * 6
+    def test_a_fresh_connection_reaches_the_one_that_knows(self, run, buy, waits):
+        for video in buy(6):
+            run(waits.wait(video, misses=True))
+        for answers in waits.heard.values():
+            assert {type(answer).__name__ for _, answer in answers} == {"Video", "NotFound"}
 
     def test_a_question_that_goes_out_afresh_is_not_left_to_the_list(self, run, buy, waits, videos_emulator):
-        videos = buy(20)
-
         async def main():
-            async with poller_of("videos_default", waits.connect) as poller:
-                asked = [poller.ask(video, due=0, interval=5, fresh=True) for video in videos]
-                return [heard.listed for heard in await asyncio.gather(*asked)]
+            await asyncio.gather(*(waits.wait(video, misses=True) for video in buy(20)))
 
-        assert run(main()) == [False] * 20
+        run(main())
+        assert not any(listed(waits))
         assert videos_emulator.record.requests["list"] == 0
 
 
@@ -421,11 +421,13 @@ class TestTheConnectionIsReadAgain:
         waits.rotate(api_key="the-key-of-yesterday")
 
         async def main():
-            async with poller_of("videos_default", waits.connect) as poller:
-                heard = await poller.ask(video, due=0, interval=5)
-            assert isinstance(heard.answer, Unauthorized)
+            waiting = asyncio.create_task(waits.wait(video))
+            await asyncio.sleep(INTERVAL)
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
 
         run(main())
+        assert waits.errors() == {"Unauthorized"}
         assert waits.reads == 2
 
     def test_every_few_minutes(self, run, buy, waits, videos_emulator):
@@ -445,22 +447,23 @@ class TestTheConnectionIsReadAgain:
             assert moved.record.requests["retrieve"] > 0
         assert waits.reads == 2
 
-    def test_and_one_that_cannot_be_read_just_now_is_kept(self, run, buy, waits):
-        videos = buy(2)
-        read = waits.connect
+    def test_and_one_that_cannot_be_read_just_now_is_kept(self, run, buy, waits, videos_emulator):
+        videos_emulator.inject(Fault(Stuck(), **ALWAYS))
+        read, tries = waits.connect, []
 
         async def connect():
-            if waits.reads:
+            tries.append(None)
+            if len(tries) > 1:
                 raise RuntimeError("the secrets backend is down")
             return await read()
 
-        waits.connect = connect
-        waits.rotate(timeout=waits.endpoint.timeout)
-
         async def main():
-            async with poller_of("videos_default", waits.connect) as poller:
-                for due in (0, 400, 800):
-                    heard = await poller.ask(videos[0], due=due, interval=5)
-                    assert not isinstance(heard.answer, VideosError)
+            waiting = asyncio.create_task(waits.all(buy(2)))
+            await asyncio.sleep(1000)
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
 
+        waits.connect = connect
         run(main())
+        assert len(tries) > 2
+        assert waits.errors() == set()

@@ -13,11 +13,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse
 
 from airflow_provider_videos.emulator import fields
+from airflow_provider_videos.emulator.contract import OPERATIONS
 from airflow_provider_videos.emulator.control import Control, check_access
 from airflow_provider_videos.emulator.errors import ContractError
 from airflow_provider_videos.emulator.faults import ON_THE_WIRE, Aim, WireEffect
 from airflow_provider_videos.emulator.library import Library
-from airflow_provider_videos.emulator.operations import FILES, Operations
+from airflow_provider_videos.emulator.operations import Operations
 from airflow_provider_videos.emulator.profiles import unwrap
 from airflow_provider_videos.emulator.record import Exchange, safe_headers, safe_query
 from airflow_provider_videos.emulator.trouble import Answering, Line, troubled
@@ -52,18 +53,7 @@ def _route(method: str, path: str, handler: Callable[..., Awaitable[Response]]) 
 def _routes(state: State, jobs: Jobs, library: Library) -> list[Route]:
     at, control = Operations(state, jobs, library), Control(state)
     routes = [
-        _route("GET", "/v1/videos/{video_id}", at.retrieve),
-        _route("GET", "/v1/videos/{video_id}/content", at.content),
-        _route("GET", "/v1/videos", at.list),
-        _route("POST", "/v1/videos", at.create),
-        _route("DELETE", "/v1/videos/{video_id}", at.delete),
-        _route("POST", "/v1/videos/{video_id}/remix", at.remix),
-        _route("POST", "/v1/videos/edits", at.edit),
-        _route("POST", "/v1/videos/extensions", at.extend),
-        _route("POST", "/v1/videos/characters", at.create_character),
-        _route("GET", "/v1/videos/characters/{character_id}", at.retrieve_character),
-        _route("GET", "/v1/models", at.models),
-        _route("GET", f"{FILES}{{name}}", at.file),
+        *(_route(place.method, place.path, getattr(at, name)) for name, place in OPERATIONS.items()),
         _route("GET", f"{CONTROL}faults", control.faults),
         _route("POST", f"{CONTROL}faults", control.inject),
         _route("DELETE", f"{CONTROL}faults", control.clear),
@@ -72,7 +62,7 @@ def _routes(state: State, jobs: Jobs, library: Library) -> list[Route]:
         _route("POST", f"{CONTROL}clock", control.clock),
         _route("POST", f"{CONTROL}restart", control.restart),
     ]
-    head = [_route("HEAD", "/v1/videos/{video_id}/content", at.content)] if state.profile.head else []
+    head = [_route("HEAD", OPERATIONS["content"].path, at.content)] if state.profile.head else []
     return [route for route in routes + head if route.name not in state.profile.absent]
 
 

@@ -11,6 +11,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, get_args
 from unicodedata import normalize
 
+from airflow_provider_videos.emulator.contract import BUYING, OPERATIONS
 from airflow_provider_videos.emulator.jobs import Fate, JobError
 
 if TYPE_CHECKING:
@@ -302,11 +303,6 @@ KINDS: dict[str, type[WireEffect | JobEffect]] = {
 ON_THE_WIRE: tuple[type, ...] = get_args(WireEffect)
 IN_A_LIFE: tuple[type, ...] = get_args(JobEffect)
 NAMES = {kind: name for name, kind in KINDS.items()}
-BUYING = frozenset({"create", "remix", "edit", "extend"})
-OPERATIONS = (
-    *("create", "retrieve", "list", "delete", "content", "remix", "edit", "extend"),
-    *("create_character", "retrieve_character", "models", "file"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,8 +322,7 @@ class Fault:
     An effect and where it strikes: every condition given must hold.
 
     :param effect: what goes wrong.
-    :param operation: `create`, `retrieve`, `list`, `delete`, `content`, `remix`, `edit`, `extend`,
-        `create_character`, `retrieve_character`, `models` or `file`, the signed address of some dialects.
+    :param operation: a name of the table in ``contract.py``; `file` is the signed address of some dialects.
     :param method: the HTTP method.
     :param path: a part of the path, such as a video's id.
     :param prompt: a part of the prompt, the request's or that of the job it names.

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from airflow_provider_videos.emulator import answers, fields
 from airflow_provider_videos.emulator.content import serve
+from airflow_provider_videos.emulator.contract import FILES
 from airflow_provider_videos.emulator.errors import ContractError, not_found
 from airflow_provider_videos.emulator.faults import IN_A_LIFE, JobEffect, WireEffect
 from airflow_provider_videos.emulator.jobs import Fate, Job, Status, work_seconds
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 DEFAULT_SIZE = "720x1280"
 MANY = 10**9
-FILES = "/_files/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

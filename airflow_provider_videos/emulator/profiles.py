@@ -17,6 +17,7 @@ from http import HTTPStatus
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_videos.emulator.contract import RECENT
 from airflow_provider_videos.emulator.errors import ContractError, envelope
 
 if TYPE_CHECKING:
@@ -210,7 +211,6 @@ def _flag(video: Body) -> Body:  # noqa: ARG001 - one signature
 # --- The table --------------------------------------------------------------------------------------------
 
 NOT_READY = "Video is not ready yet, use GET /v1/videos/{video_id} to check status."
-DERIVED = frozenset({"edit", "extend", "create_character", "retrieve_character"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,7 +292,7 @@ _ROWS = (
     Profile(name="openai"),
     Profile(
         name="vllm-omni",
-        absent=DERIVED | {"remix"},
+        absent=RECENT | {"remix"},
         no_key=Refusal(401, "Unauthorized", envelope=_bare),
         wrong_key=Refusal(401, "Unauthorized", envelope=_bare),
         refused_encodings={JSON: 400},
@@ -310,7 +310,7 @@ _ROWS = (
     ),
     Profile(
         name="sglang",
-        absent=DERIVED | {"remix"},
+        absent=RECENT | {"remix"},
         asks_key=False,
         refused_encodings={URLENCODED: 400},
         seconds_types=(str, int),
@@ -330,7 +330,7 @@ _ROWS = (
     ),
     Profile(
         name="fastvideo",
-        absent=DERIVED | {"remix"},
+        absent=RECENT | {"remix"},
         asks_key=False,
         refused_encodings={URLENCODED: 400},
         seconds_types=(str, int),
@@ -349,7 +349,7 @@ _ROWS = (
     ),
     Profile(
         name="aquiles",
-        absent=DERIVED | {"remix"},
+        absent=RECENT | {"remix"},
         wrong_key=Refusal(403, "Invalid API key"),
         refused_encodings={URLENCODED: 500},
         bad_seconds=500,
@@ -369,7 +369,7 @@ _ROWS = (
     Profile(
         name="qvac",
         connection={"model": "emulated-1"},
-        absent=DERIVED | {"remix"},
+        absent=RECENT | {"remix"},
         refused_encodings={URLENCODED: 500},
         needs=("model",),
         trailing_slash=400,
@@ -409,7 +409,7 @@ _ROWS = (
     ),
     Profile(
         name="tensorrt-llm",
-        absent=DERIVED | {"remix"},
+        absent=RECENT | {"remix"},
         asks_key=False,
         refused_encodings={URLENCODED: 400},
         known_fields=frozenset(
@@ -438,7 +438,7 @@ _ROWS = (
     ),
     Profile(
         name="new-api",
-        absent=DERIVED | {"list", "delete"},
+        absent=RECENT | {"list", "delete"},
         seconds_types=(str, int),
         wrong_method=404,
         envelope=_coded,
@@ -453,7 +453,7 @@ _ROWS = (
     Profile(
         name="llm-gateway",
         connection={"request_format": "json", "seconds_type": "integer"},
-        absent=DERIVED | {"remix", "list", "delete"},
+        absent=RECENT | {"remix", "list", "delete"},
         refused_encodings={"multipart/form-data": 400, URLENCODED: 400},
         needs=("seconds",),
         seconds_types=(int,),

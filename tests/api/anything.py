@@ -33,6 +33,7 @@ class Anything:
     :param gzipped: how many times the body is compressed.
     :param interim: how many answers come before the answer.
     :param many: how many further headers there are.
+    :param line: how long the line of one further header is.
     """
 
     status: str = "200 OK"
@@ -43,6 +44,7 @@ class Anything:
     gzipped: int = 0
     interim: int = 0
     many: int = 0
+    line: int = 0
 
     def header(self) -> str:
         return base64.b64encode(json.dumps(asdict(self)).encode()).decode()
@@ -59,6 +61,8 @@ class Anything:
         for name, value in self.headers:
             yield f"{name}: {value}\r\n".encode("latin-1")
         yield b"a:\r\n" * self.many
+        if self.line:
+            yield b"x-line: %s\r\n" % (b"y" * self.line)
         if self.gzipped:
             yield b"content-encoding: " + b", ".join([b"gzip"] * self.gzipped) + b"\r\n"
         yield from _framed(self.framing, body)

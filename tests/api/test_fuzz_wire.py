@@ -7,10 +7,13 @@ A few dozen answers run with the other tests, always the same ones; ``make fuzz`
 from __future__ import annotations
 
 import asyncio
-import gc
+import json
 import os
+import subprocess
+import sys
 import time
-import tracemalloc
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -103,6 +106,7 @@ ANSWERS = st.builds(
     gzipped=st.sampled_from((0, 0, 0, 1, 2)),
     interim=st.sampled_from((0, 0, 1, 100, 10_000)),
     many=st.sampled_from((0, 0, 1, 1000, 100_000)),
+    line=st.sampled_from((0, 0, 1000, 15_000, 60_000, MIB)),
 ).map(lambda answer: answer if answer.framing != "tiny chunks" else answer.of_size(min(answer.size, 60_000)))
 OPERATIONS = st.sampled_from(("retrieve", "list", "models", "create"))
 
@@ -129,16 +133,16 @@ async def asked(client, operation):
     return await client.retrieve("v")
 
 
-async def held(endpoint, operation):
-    """How much of the loop's own time passed at the most in which nothing else had a turn."""
+async def held(endpoint, operation, clock=time.thread_time):
+    """How much time passed at the most in which nothing else had a turn, by default the loop's own."""
     longest, over = 0.0, asyncio.Event()
 
     async def tick():
         nonlocal longest
         while not over.is_set():
-            began = time.thread_time()
+            began = clock()
             await asyncio.sleep(0.001)
-            longest = max(longest, time.thread_time() - began)
+            longest = max(longest, clock() - began)
 
     async with AsyncVideosClient(endpoint, backoff=ONCE, connections=1) as client:
         ticking = asyncio.create_task(tick())
@@ -167,6 +171,8 @@ async def held(endpoint, operation):
 @example(Anything(status="500 Oops", body="error of links", size=60_000), "retrieve")
 @example(Anything(interim=10_000), "retrieve")
 @example(Anything(many=100_000), "retrieve")
+@example(Anything(line=60_000), "retrieve")
+@example(Anything(line=15_000), "list")
 @example(Anything(size=60_000, framing="tiny chunks"), "retrieve")
 @given(ANSWERS, OPERATIONS)
 def test_no_answer_holds_the_loop_or_raises_anything_but_our_errors(base_url, answer, operation):
@@ -175,12 +181,19 @@ def test_no_answer_holds_the_loop_or_raises_anything_but_our_errors(base_url, an
     assert min(hold for hold in holds(endpoint, operation)) < HELD_SECONDS
 
 
-def holds(endpoint, operation):
-    for _ in range(3):
-        hold = asyncio.run(held(endpoint, operation))
+def holds(endpoint, operation, clock=time.thread_time, tries=3):
+    for _ in range(tries):
+        hold = asyncio.run(held(endpoint, operation, clock))
         yield hold
         if hold < HELD_SECONDS:
             return
+
+
+@pytest.mark.parametrize("body", sorted(BODIES))
+def test_a_page_that_is_parsed_in_a_thread_does_not_hold_the_loop_either(base_url, body):
+    """The thread has the interpreter's lock for as long as one call of the parser takes."""
+    endpoint = endpoint_of(base_url, Anything(body=body, size=4 * MIB - 100))
+    assert min(holds(endpoint, "list", time.monotonic, tries=20)) < HELD_SECONDS
 
 
 @pytest.mark.parametrize(
@@ -197,26 +210,40 @@ def test_a_byte_that_is_not_ascii_in_a_header_is_no_matter(base_url, name, statu
             client.retrieve("v")
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        Anything(status="500 Oops", body="junk", size=10 * MIB),
-        Anything(body="video of lists", size=60_000),
-        Anything(body="zeros", size=16 * MIB, gzipped=2),
-    ],
-    ids=["junk", "lists", "bomb"],
-)
-def test_the_answers_of_300_waits_are_not_kept(base_url, answer):
-    gc.collect()
-    gc.disable()
-    tracemalloc.start()
-    try:
-        asyncio.run(waits(endpoint_of(base_url, answer)))
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-        gc.enable()
-    assert peak < 200 * MIB
+LARGE = [
+    Anything(body=body, size=16 * MIB if body in {"junk", "noise", "zeros"} else 4 * MIB) for body in BODIES
+]
+KINDS = {
+    **{f"{answer.body}, {answer.status}": answer for answer in LARGE},
+    **{f"{a.body}, 500": replace(a, status="500 Oops", size=min(a.size, MIB)) for a in LARGE},
+    **{f"{a.body}, of a status": replace(a, size=60_000) for a in LARGE},
+    **{f"gzip {n} times": Anything(body="zeros", size=16 * MIB, gzipped=n) for n in (1, 2)},
+    **{f"{framing}": Anything(body="junk", size=MIB, framing=framing) for framing in ("close", "chunks")},
+    "tiny chunks": Anything(body="junk", size=20_000, framing="tiny chunks"),
+    "interim answers": Anything(interim=10_000),
+    "headers": Anything(many=100_000),
+    "a header": Anything(line=MIB),
+}
+ALWAYS = [
+    *("junk, 200 OK", "junk, 500", "lists, 500", "video of lists, of a status", "keys, of a status"),
+    *("half characters, of a status", "gzip 2 times", "chunks", "headers", "a header", "interim answers"),
+]
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="measures as Linux does")
+def test_300_waits_stay_within_their_memory_under_each_kind_of_answer(base_url):
+    kinds = list(KINDS) if RANDOM else ALWAYS
+    given = {"base_url": base_url, "answers": [asdict(KINDS[kind]) for kind in kinds]}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.api.memory"],
+        input=json.dumps(given),
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+    peaks = dict(zip(kinds, json.loads(done.stdout), strict=True))
+    assert {kind: peak // MIB for kind, peak in peaks.items() if peak > 200 * MIB} == {}
 
 
 async def waits(endpoint):

@@ -235,6 +235,7 @@ class VideosClient:
         limit: int | None = None,
         order: str | None = None,
         fresh: bool = False,
+        attempts: int | None = None,
     ) -> Iterator[VideoPage]:
         """
         Go through the server's videos page by page. The other parameters are those of :meth:`list`.
@@ -242,11 +243,12 @@ class VideosClient:
         A video that two pages repeat is handed on once.
 
         :param fresh: whether each page is asked for past caches, and on a connection of its own.
+        :param attempts: see :meth:`perform`; of each page.
         """
         cursor = Cursor(after, limit, order)
         while not cursor.done:
             operation = cursor.operation()
-            page = self.perform(requests.uncached(operation) if fresh else operation)
+            page = self.perform(requests.uncached(operation) if fresh else operation, attempts=attempts)
             yield page.model_copy(update={"data": cursor.take(page)})
 
     def delete(self, video_id: str) -> VideoDeleted:

@@ -57,7 +57,7 @@ LONGEST_INTERVAL_WHILE_MISSING = 10.0  # so that a server that has lost it is fo
 LOOKS = 30
 LOOKS_SECONDS = 30.0  # within which the last one begins
 _ANOTHER_REPLICA_SECONDS = 0.25
-_TROUBLE_SECONDS = 2.0  # on top of what a call waits by itself
+_TROUBLE_SECONDS = 2.0
 
 # A server that restarts, loads its model or is deployed anew is back within minutes, and fails on all videos
 # alike until then. What it fails on alone for a quarter of an hour, it fails on for ever.

@@ -33,23 +33,25 @@ class StatusReader:
         self._serves_others: bool | None = None
         self._asked_for_others = -math.inf
 
-    def retrieve(self, *, fresh: bool) -> Video | VideosError:
+    def retrieve(self, *, fresh: bool, attempts: int | None = 1) -> Video | VideosError:
         """
         Ask for the video; an error is an answer, too.
 
         :param fresh: whether to ask on a new connection, which may lead to another replica.
+        :param attempts: how often at the most: once, since whoever waits asks again; None as often as a call
+            does by itself.
         """
         self.retry_after = 0.0
-        self.answer = self._retrieve(fresh=fresh)
+        self.answer = self._retrieve(fresh=fresh, attempts=attempts)
         if isinstance(self.answer, Unauthorized):
             self.close()  # the key may have been changed since
         if isinstance(self.answer, AnswerError):
             self.retry_after = obeyed(self.answer.retry_after)
         return self.answer
 
-    def _retrieve(self, *, fresh: bool) -> Video | VideosError:
+    def _retrieve(self, *, fresh: bool, attempts: int | None) -> Video | VideosError:
         try:
-            return self._connect().perform(requests.retrieve(self.video_id, fresh=fresh))
+            return self._connect().perform(requests.retrieve(self.video_id, fresh=fresh), attempts=attempts)
         except VideosError as error:
             return error
 
@@ -59,7 +61,7 @@ class StatusReader:
         if now >= self._asked_for_others + REMIND_SECONDS:
             self._asked_for_others = now
             try:
-                self._connect().list_models()
+                self._connect().perform(requests.list_models(), attempts=1)
                 self._serves_others = True
             except VideosError as error:
                 self._serves_others = is_sound(error)

@@ -241,8 +241,10 @@ class VideoSensor(PlainMappedData, BaseSensorOperator):
 
         clock = default_clock()
         until = clock.monotonic() + watch.LOOKS_SECONDS
+        # Once the time is up only a 404 is looked at again, which a call does not repeat by itself.
+        attempts = None if status == "timeout" else 1
         for _ in range(watch.LOOKS):
-            video = self._look(context, self._new_watch(), quiet=True, fresh=True)
+            video = self._look(context, self._new_watch(), quiet=True, fresh=True, attempts=attempts)
             if video is not None or not watch.needs_another_look(self._status.answer, status):
                 return video
             pause = watch.pause_before_look(self._status.answer, self._status.retry_after)
@@ -252,10 +254,16 @@ class VideoSensor(PlainMappedData, BaseSensorOperator):
         return None
 
     def _look(
-        self, context: Context, watch: Watch, *, quiet: bool = False, fresh: bool = False
+        self,
+        context: Context,
+        watch: Watch,
+        *,
+        quiet: bool = False,
+        fresh: bool = False,
+        attempts: int | None = 1,
     ) -> Video | None:
         """Ask the server once; return the video if it is there."""
-        answer = self._status.retrieve(fresh=fresh or watch.is_missing)
+        answer = self._status.retrieve(fresh=fresh or watch.is_missing, attempts=attempts)
         serves_others = self._status.ask_for_others() if watch.is_faulty else None
         try:
             done = watch.take(answer, default_clock().now(), serves_others=serves_others)

@@ -78,13 +78,13 @@ class SubmissionServer:
 
     def listing(self, back_to: float, anchor: str | None = None) -> Listing:
         """
-        List the server's videos, each page over a connection of its own.
+        List the server's videos, each page over a connection of its own; who looks again repeats it.
 
         :param back_to: the moment, by the worker's clock, before which nothing is of interest.
         :param anchor: a video behind which nothing is of interest, either.
         """
         listing = Listing([], None, fresh=True)
-        pages = self.client.pages(limit=_page_length(), order="desc", fresh=True)
+        pages = self.client.pages(limit=_page_length(), order="desc", fresh=True, attempts=1)
         for page in islice(pages, _MOST_PAGES):
             ahead = listing.ahead
             if ahead is None and page.server_time is not None:
@@ -104,7 +104,7 @@ class SubmissionServer:
         :param video_id: its id in the list.
         """
         try:
-            return self.client.perform(uncached(retrieve(video_id)))
+            return self.client.perform(uncached(retrieve(video_id)), attempts=1)
         except NotFound:
             return None
 

@@ -16,9 +16,8 @@ from airflow.sdk import DAG, Asset, AssetAlias
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.sdk.io import attach
 
+from airflow_provider_videos.api.clock import Clock, use_clock
 from airflow_provider_videos.api.errors import DeliveryError, NotFound
-from airflow_provider_videos.api.retry import Backoff
-from airflow_provider_videos.delivery import deliver
 from airflow_provider_videos.emulator import Answer, Cut, Emulator, Expires, Fault, ManualClock, Stall
 from airflow_provider_videos.hooks.videos import VideosHook
 from airflow_provider_videos.operators.videos import VideoDownloadOperator
@@ -28,8 +27,9 @@ pytestmark = pytest.mark.usefixtures("connection")
 
 
 @pytest.fixture(autouse=True)
-def _at_once(monkeypatch):
-    monkeypatch.setattr(deliver, "PATIENT", Backoff(attempts=4, base=0))
+def _at_once():
+    with use_clock(Clock(sleep=lambda _: None)):
+        yield
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What Airflow is told of this package. Every Airflow process loads this module, so it imports nothing."""
+"""Metadata of this package for Airflow. Every Airflow process loads this module, so it imports nothing."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ran:
-    """What became of a task."""
+    """State and XComs of a task that has run."""
 
     state: str
     xcoms: dict[str, Any]

@@ -1,4 +1,4 @@
-"""Who may import whom, and what a DAG file loads to be parsed."""
+"""Import arrows between rooms, and what a DAG file loads to be parsed."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """
-What a server offers, found out without buying anything: no POST is sent, and nothing that exists is touched.
+Probe of what a server offers; nothing is bought: no POST is sent, and nothing that exists is touched.
 
 Most of it is read from how a server says no. A video that nobody has and a path that nobody has get different
 answers on most servers, and so tell an operation that is there from one that is not.
@@ -51,7 +51,7 @@ _RANGES_HINT = "make a video and ask again; a download works either way"
 
 
 class Offer(Enum):
-    """Whether a server has something."""
+    """Verdict on whether a server has something."""
 
     YES = "yes"
     NO = "no"
@@ -61,7 +61,7 @@ class Offer(Enum):
 @dataclass(frozen=True, slots=True)
 class Finding:
     """
-    What was found out of one thing.
+    Result of one probe.
 
     :param name: what it is called: ``models``, ``list``, ``delete``, ``remix``, ``variants`` or ``ranges``.
     :param offer: whether the server has it.

@@ -36,7 +36,7 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 @dataclass(frozen=True, slots=True)
 class Timeouts:
     """
-    How long one call may take, in seconds.
+    Limits on how long one call may take, in seconds.
 
     :param connect: until a connection is made.
     :param read: between two pieces of an answer, and for each piece of a request.

@@ -1,5 +1,5 @@
 """
-What can go wrong, drawn as a tree whose branches are what a caller can do about it.
+The tree of everything that can go wrong; its branches are what a caller can do about it.
 
 .. code-block:: text
 
@@ -204,7 +204,7 @@ class VideoUnavailable(VideosError):
 
 
 class DeliveryError(VideosError):
-    """What came is not the whole file, or could not be written where it was wanted."""
+    """The file came incomplete, or could not be written to its destination."""
 
 
 class Taken(DeliveryError):

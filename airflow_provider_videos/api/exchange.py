@@ -1,5 +1,5 @@
 """
-How one operation is carried out: when to ask again, where to follow, what to raise.
+The flow of one operation without I/O: when to ask again, where to follow, what to raise.
 
 :func:`exchange` does no I/O. It is a generator that yields a request to send or a pause to take and is told
 what came of it, so that both client shells are driven by the same decisions.
@@ -370,7 +370,7 @@ def _unknown(operation: Operation[Any], reason: str, *, is_pending: bool = False
 @dataclass(slots=True)
 class Cursor:
     """
-    Where a walk through the list stands. It ends on servers that say nothing of a next page, or lie, too.
+    Position of a walk through the list. It ends on servers that say nothing of a next page, or lie, too.
 
     :param after: the id to go on from.
     :param limit: how many videos a page holds.

@@ -1,5 +1,5 @@
 """
-What a Videos server says, as frozen models that forgive every dialect.
+Frozen models of what a Videos server says, which forgive every dialect.
 
 Only ``id`` is required of a video. Everything else may be missing, of another type or accompanied by fields
 of the server's own; what can't be understood becomes None rather than an error.
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Phase(Enum):
-    """What a status word means. Nothing outside this module compares status words."""
+    """Meaning of a status word. Nothing outside this module compares status words."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -278,7 +278,7 @@ class _Answer(BaseModel):
 
 
 class Problem(_Answer):
-    """Why a job failed."""
+    """Reason why a job failed."""
 
     code: _Text = None
     """The server's code, such as ``moderation_blocked``."""

@@ -1,5 +1,5 @@
 """
-When to ask again, and how long to wait before it.
+Retry rules: when to ask again, and how long to wait before it.
 
 Pure: :func:`judge` is the table of the README, :class:`Backoff` the clock beside it. Both client shells are
 driven by them.
@@ -29,7 +29,7 @@ _RETRY_AFTER_PREFIXES = ("", "llm_provider-")
 
 
 class Call(Enum):
-    """What kind of request it is; what it costs to repeat depends on nothing else."""
+    """Kind of a request; what it costs to repeat depends on nothing else."""
 
     READ = "GET"
     DELETE = "DELETE"
@@ -37,7 +37,7 @@ class Call(Enum):
 
 
 class Event(Enum):
-    """How an attempt ended."""
+    """End of an attempt."""
 
     NOT_SENT = "could not connect"
     LOST = "timed out or dropped"
@@ -46,7 +46,7 @@ class Event(Enum):
 
 
 class Verdict(Enum):
-    """What follows from an attempt that did not simply succeed."""
+    """Consequence of an attempt that did not simply succeed."""
 
     RETRY = "retry"
     RAISE = "raise"
@@ -57,7 +57,7 @@ class Verdict(Enum):
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """
-    What is known of one attempt.
+    Facts known of one attempt.
 
     :param event: how it ended.
     :param status_code: the HTTP status, where there was an answer.
@@ -123,7 +123,7 @@ def judge(call: Call, outcome: Outcome) -> Verdict:
 @dataclass(frozen=True, slots=True)
 class Backoff:
     """
-    How patient one call is. All times are seconds.
+    Limits and pauses of one call's attempts. All times are seconds.
 
     :param attempts: how often a request is sent at the most.
     :param total: how long all attempts and waits may take together.

@@ -55,7 +55,7 @@ _ACCEPTED = 202
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """
-    What was delivered.
+    Description of a delivered file.
 
     :param video_id: the video it belongs to.
     :param variant: which of its files it is.

@@ -1,4 +1,4 @@
-"""What is wanted, and whether what comes, or what already stands there, is that."""
+"""The file to download, and checks that a response or an existing file matches it."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ _CAP_AFTER_404 = 3.0  # so that all of them take as long as eight other troubles
 
 
 class Log(Protocol):
-    """Where the task's log lines go."""
+    """Receiver of the task's log lines."""
 
     def info(self, message: str, /, *args: object) -> object:
         """Tell."""

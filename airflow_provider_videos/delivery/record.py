@@ -28,7 +28,7 @@ KEY = "videos_delivery"
 
 
 class Store(Protocol):
-    """Where a task's values survive its retries; plain JSON."""
+    """Values of a task that survive its retries; plain JSON."""
 
     def get(self, key: str) -> Any:
         """Return a value, or None."""

@@ -35,7 +35,7 @@ Leave = Callable[[Trace], None]
 @dataclass(frozen=True, slots=True)
 class Standing:
     """
-    What stands at a destination.
+    An object that is already at a destination.
 
     :param size_bytes: its length.
     :param version: what changes when it does: an ETag, or the time of its modification.
@@ -50,7 +50,7 @@ class Standing:
 @dataclass(frozen=True, slots=True)
 class Description:
     """
-    What a store is told of a file.
+    Metadata that a store is given with a file.
 
     :param content_type: its media type.
     :param labels: the video's id, model and so on, in ASCII; kept by stores that keep such things.

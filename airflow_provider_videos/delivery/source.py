@@ -1,4 +1,4 @@
-"""Where bytes come from: a file of a server, read from end to end over as many connections as that takes."""
+"""The source of a download: a server's file, read to its end over as many connections as that takes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _ENOUGH_TO_QUOTE = 4096
 
 class StartOver(Exception):  # noqa: N818 - it is named after what has to be done
     """
-    What has come is worth nothing; the file has to be read anew.
+    The bytes so far are worth nothing; the file has to be read anew.
 
     :param error: why.
     :param came: the hash of what came: the same again would mean that the server has nothing better.

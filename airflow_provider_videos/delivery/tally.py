@@ -1,4 +1,4 @@
-"""What is known of a file while its bytes go by: length, hash and format, and what is missing or wrong."""
+"""Incremental integrity checks of a file: length, digest and container format."""
 
 from __future__ import annotations
 

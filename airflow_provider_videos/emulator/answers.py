@@ -1,4 +1,4 @@
-"""How things look on the wire: every body of a successful answer is drawn here."""
+"""Bodies on the wire: every successful answer is drawn here."""
 
 from __future__ import annotations
 

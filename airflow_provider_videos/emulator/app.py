@@ -68,7 +68,7 @@ def _routes(state: State, jobs: Jobs, library: Library) -> list[Route]:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a method and a path lead to."""
+    """The operation that a method and a path lead to."""
 
     route: Route | None
     parameters: dict[str, str]

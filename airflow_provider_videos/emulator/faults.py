@@ -307,7 +307,7 @@ NAMES = {kind: name for name, kind in KINDS.items()}
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """What is known of a request when faults are chosen."""
+    """Facts of a request by which faults are chosen."""
 
     operation: str | None
     method: str

@@ -15,7 +15,7 @@ ORIGINAL_LIFETIME = 3600.0
 
 
 class Status(StrEnum):
-    """Where a job stands."""
+    """State of a job."""
 
     QUEUED = "queued"
     IN_PROGRESS = "in_progress"
@@ -25,7 +25,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JobError:
-    """Why a job failed, in the job's own body."""
+    """Reason why a job failed, in the job's own body."""
 
     code: str
     message: str
@@ -33,7 +33,7 @@ class JobError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fate:
-    """What will become of a job; decided when it is created, like everything about it."""
+    """Future of a job; decided when it is created, like everything about it."""
 
     error: JobError | None = None
     stuck_at: int | None = None

@@ -39,7 +39,7 @@ class Unreadable(Exception):  # noqa: N818 - said of the file, not of us
 
 @dataclass(frozen=True)
 class Picture:
-    """What a job's video looks like at any moment."""
+    """Look of a job's video at any moment."""
 
     job: Job
 

@@ -49,7 +49,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a new video is made from."""
+    """Origin of a new video."""
 
     model: str
     size: str

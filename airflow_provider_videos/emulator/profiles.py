@@ -1,5 +1,5 @@
 """
-How the living servers differ: a row a server, a field a difference.
+Differences between living servers: a row a server, a field a difference.
 
 The fields' defaults are the contract itself. The rest was measured against the running programs, or read in
 their source, in November 2026.
@@ -179,7 +179,7 @@ def _within_text(video: Body) -> Body:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """How the list answers."""
+    """Behaviour of the list."""
 
     default_limit: int | None = 20
     """None is all."""

@@ -1,4 +1,4 @@
-"""What the emulator did, for a test to count."""
+"""Record of everything the emulator did, for a test to count."""
 
 from __future__ import annotations
 

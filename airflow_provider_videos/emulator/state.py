@@ -1,4 +1,4 @@
-"""What one emulated server is and has; the requests change it, the tests look into it."""
+"""State of one emulated server; the requests change it, the tests look into it."""
 
 from __future__ import annotations
 

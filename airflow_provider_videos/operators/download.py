@@ -1,4 +1,4 @@
-"""What downloading needs of Airflow: the doors to where files go, and telling it what came of them."""
+"""Airflow's part of a download: storage clients, and telling Airflow what came of it."""
 
 from __future__ import annotations
 

@@ -299,7 +299,7 @@ class VideoRemixOperator(_SubmitOperator):
 
 
 class _DeriveOperator(_SubmitOperator, ABC):
-    """What edit and extend share: they start from one of the server's videos, or from a file."""
+    """Base of edit and extend: they start from one of the server's videos, or from a file."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""When a whole connection holds still: the server asked for it, or can't be reached. Pure."""
+"""Circuit breaker of a connection: its waits hold still when the server asks for it or is away. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OUTAGE_AFTER_FAILURES = 3
 @dataclass(slots=True)
 class Gate:
     """
-    Whether anything may be sent. All times are by the event loop's clock.
+    Circuit breaker of one connection. All times are by the event loop's clock.
 
     While it is closed, who wants to send is told why instead. It opens with an answer; to get one, a single
     request is let through when what the server asked for is over, and then once in an interval.

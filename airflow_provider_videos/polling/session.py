@@ -1,4 +1,4 @@
-"""How a poller talks to its server: one client, with the key of today, at the pace that was agreed."""
+"""Session of a poller with its server: one client, with the key of today, at the pace that was agreed."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """
-What one wait makes of each answer. Pure, and the same whether a worker or a triggerer waits.
+State of one wait, updated by each answer. Pure, and the same whether a worker or a triggerer waits.
 
 A wait ends with a video, with :class:`VideoFailed`, :class:`VideoLost` or :class:`VideoUnavailable`, or with
 an error that waiting does not cure. Everything else is a reason to ask again: only the caller's deadline
@@ -85,7 +85,7 @@ _JITTER = 0.1
 @dataclass(slots=True)
 class Watch:
     """
-    What is remembered of a wait between two answers. Times are unix seconds.
+    State of a wait between two answers. Times are unix seconds.
 
     :param video_id: the video waited for.
     :param started_at: when the wait began.

@@ -1,4 +1,4 @@
-"""What a start of a task does about its purchase: a pure function, whose tests are a table."""
+"""Decision of a task's start about its submission: a pure function, whose tests are a table."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _MOST_NAMED = 5
 
 
 class Action(Enum):
-    """What a start of the task does."""
+    """Action of a task's start."""
 
     BUY = "buy"
     TAKE_UP = "take up what was bought"
@@ -50,7 +50,7 @@ class Action(Enum):
 @dataclass(frozen=True, slots=True)
 class Facts:
     """
-    What is true of the task now.
+    Present state of the task, as far as the decision needs it.
 
     :param fingerprint: of the request it would send.
     :param max_tries: Airflow's bound of tries.
@@ -71,7 +71,7 @@ class Facts:
 @dataclass(frozen=True, slots=True)
 class Decision:
     """
-    What is done, and why.
+    An action, and the reason for it.
 
     :param action: what is done.
     :param reason: why it is not certain, where it fails in doubt.

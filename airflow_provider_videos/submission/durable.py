@@ -46,7 +46,7 @@ Owner: TypeAlias = "Mapping[str, str | int]"
 
 
 class Store(Protocol):
-    """What survives a retry of a task. Airflow's task state store is one."""
+    """Values that survive a retry of a task. Airflow's task state store is one."""
 
     def get(self, key: str) -> Any:
         """Return the value recorded under a key, or None."""
@@ -59,7 +59,7 @@ class Store(Protocol):
 
 
 class Log(Protocol):
-    """Where the task's log lines go."""
+    """Receiver of the task's log lines."""
 
     def info(self, message: str, /, *args: object) -> object:
         """Tell."""

@@ -1,4 +1,4 @@
-"""What there is to find of a purchase whose answer was lost: the server's list, and what the ledger knows."""
+"""Reconciliation of a submission whose answer was lost, from the server's list and the ledger."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _OLDEST, _LATEST = 946_684_800.0, 4_102_444_800.0  # the years 2000 and 2100
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """
-    What a list would show of a purchase.
+    The video that a list would show of a submission.
 
     :param prompt: its prompt.
     :param attributes: by their names in the contract, as far as the request says what they will be.
@@ -100,7 +100,7 @@ def digest_of(video_id: str) -> str:
 @dataclass(frozen=True, slots=True)
 class Anchor:
     """
-    What the server listed right before a purchase.
+    The newest video that the server listed right before a submission.
 
     :param video_id: the newest video; None where none was listed, or the list could not be read.
     :param before: the digests of all ids that were listed.
@@ -117,7 +117,7 @@ class Anchor:
 @dataclass(frozen=True, slots=True)
 class Listing:
     """
-    What the server lists.
+    Snapshot of the server's list.
 
     :param videos: in its order.
     :param ahead: by how many seconds the server's clock is ahead of the worker's; None if it tells no time.
@@ -155,7 +155,7 @@ class Listing:
 @dataclass(frozen=True, slots=True)
 class Claims:
     """
-    What the ledger knows.
+    Claims of other submissions in the ledger.
 
     :param videos: the ids of the listed videos that others own.
     :param rivals: when others began to buy a video with the same prompt that is not known to be a listed one.

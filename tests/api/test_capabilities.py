@@ -1,4 +1,4 @@
-"""What a server offers is told without buying, by how it answers."""
+"""A server's offer is told without buying, by how it answers."""
 
 from __future__ import annotations
 

@@ -202,7 +202,7 @@ def test_an_id_travels_whole(endpoint, video_id, path):
 
 
 class TestFaults:
-    """What is repeated, and what is never repeated."""
+    """Repetition after faults, and what is never repeated."""
 
     @pytest.mark.parametrize("effect", [Drop(), Drop(reset=True), Answer(status=500), Answer(status=502)])
     def test_a_read_is_repeated(self, client, videos_emulator, effect):
@@ -537,7 +537,7 @@ SIGNED = "signature=very-secret"
 
 
 class TestFilesElsewhere:
-    """Where content is missing, the job may say where the file is."""
+    """Files at another address, named in the job where content is missing."""
 
     @pytest.fixture
     def elsewhere(self):

@@ -52,7 +52,7 @@ def test_what_no_server_knows_is_gone_after_a_bounded_search(balance):
 
 
 class TestOneServer:
-    """What a delete costs where there is but one."""
+    """Cost of a delete where there is but one."""
 
     @pytest.fixture
     def video(self, client, videos_emulator):

@@ -501,7 +501,7 @@ def test_a_moment_with_its_own_zone_is_understood():
 
 
 class TestContract:
-    """What of a video goes into XCom."""
+    """Fields of a video that go into XCom."""
 
     def test_a_status_is_one_that_many_use_or_a_phase(self):
         words = ("Completed", "in_progress", "TASK_STATUS_SUCCEED", "https://h/x?sig=1", None)

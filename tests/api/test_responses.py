@@ -579,7 +579,7 @@ def test_other_refusals_are_not_about_the_key(words):
 
 
 class TestWithoutSecrets:
-    """What is read of an answer, without what must not be kept."""
+    """Reading an answer without what must not be kept."""
 
     KEY = "sk-live-Zq9xT4wLm8Rk2Vb7"
     REDACTOR = Redactor([KEY, "acme-video-team"], keys=[KEY])

@@ -1,4 +1,4 @@
-"""What lies between us and a server: proxies, certificates, timeouts."""
+"""The way to a server: proxies, certificates, timeouts."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """
-Whether asking more often near a video's expected end, and less often far from it, is worth its code.
+Benchmark of asking more often near a video's expected end and less often far from it.
 
 1000 simulated videos, their lengths log-normal around 90 s. A policy chooses each interval between a floor of
 1 s and a ``poke_interval`` of 15 s, knowing a wait's age and how long the last 50 videos took, or,

@@ -1,5 +1,5 @@
 """
-How long a delivery takes beside the slower of its two halves, and how much memory it adds to a process.
+Time of a download beside the slower of its two halves, and the memory it adds to a process.
 
 One file, from an emulator to local disk and to rclone's S3 server, over loopback; each in its own process.
 Both ends are behind proxies that let 80 MiB through in a second, so that not the processor is measured. The
@@ -53,7 +53,7 @@ KEY = "test-key"
 
 
 class Memory(dict[str, Any]):
-    """What Airflow would keep for the task."""
+    """Values that Airflow would keep for the task."""
 
     def set(self, key: str, value: object, retention: object = None) -> None:
         self[key] = value

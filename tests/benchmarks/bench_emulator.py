@@ -1,5 +1,5 @@
 """
-How quickly the emulator is there and how much it answers, in a process of its own that is held to one core.
+Start-up time and throughput of the emulator, in a process of its own that is held to one core.
 
 Bars: answering within a second of its start, at least 500 requests per second. Beside it, an application on
 the same server that does nothing but answer.

@@ -1,5 +1,5 @@
 """
-How long a trigger holds up its event loop: the worst lateness of a heartbeat beside it.
+Time for which a trigger holds up its event loop: the worst lateness of a heartbeat beside it.
 
 The emulator runs in a process of its own and answers after 300 ms. Beside our trigger, one that only sleeps
 is measured in the same way. Bar: at most 50 ms, as the median of the worst of five runs.

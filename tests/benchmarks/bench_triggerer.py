@@ -1,5 +1,5 @@
 """
-What a thousand deferred waits cost a real triggerer on PostgreSQL, beside a trigger that only sleeps.
+Cost of a thousand deferred waits in a real triggerer on PostgreSQL, beside a trigger that only sleeps.
 
 A real Airflow defers 1000 mapped tasks (``--waits`` sets another number): first those of a DAG that only
 sleeps, then 1000 waits for videos at a 5 s interval, against the stub in a process of its own.

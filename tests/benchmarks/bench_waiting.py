@@ -1,5 +1,5 @@
 """
-What it costs to wait for many videos in one event loop, beside other ways to do it.
+Cost of waiting for many videos in one event loop, beside other ways to do it.
 
 Each contender runs in a fresh process, against a stub in another one that answers after 20 ms: ours, with and
 without a list and with 5,000 videos of others in front of ours; the openai provider's batch trigger; the http

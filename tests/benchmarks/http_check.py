@@ -1,4 +1,4 @@
-"""What the http provider's trigger calls with each response."""
+"""The check that the http provider's trigger calls with each response."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ SETTLE_SECONDS = 180.0
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a fault, and where its logs are."""
+    """Outcome of a fault, and the place of its logs."""
 
     fault: Fault
     seen: Seen

@@ -36,7 +36,7 @@ class Line:
 @dataclass(frozen=True)
 class Seen:
     """
-    What a fault has left behind.
+    Everything a fault has left behind.
 
     :param allowed: how many videos may be bought: one for each create, one more for each clear of a create
         that had recorded what it bought.
@@ -78,7 +78,7 @@ class Seen:
 @dataclass(frozen=True)
 class Verdict:
     """
-    What is said of a fault.
+    Verdict on a fault.
 
     :param delivered: videos that are there, byte for byte.
     :param named: videos that are not delivered, and that a log names.

@@ -1,4 +1,4 @@
-"""What the campaign breaks: a real Airflow on PostgreSQL, and the servers it buys from."""
+"""The set-up that the campaign breaks: a real Airflow on PostgreSQL, and the servers it buys from."""
 
 from __future__ import annotations
 

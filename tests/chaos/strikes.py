@@ -1,4 +1,4 @@
-"""What is done to a run, and how its moment is awaited."""
+"""Injections into a run, and how their moments are awaited."""
 
 from __future__ import annotations
 

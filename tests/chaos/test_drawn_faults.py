@@ -1,4 +1,4 @@
-"""What is drawn depends on the seed alone, and nothing of the catalogue is left out."""
+"""The draw depends on the seed alone, and leaves out nothing of the catalogue."""
 
 from __future__ import annotations
 

@@ -151,7 +151,7 @@ class Waits:
 
 
 class Memory(dict):
-    """What a task remembers."""
+    """Values that a task remembers."""
 
     def set(self, key, value):
         self[key] = value

@@ -71,7 +71,7 @@ def served(data: bytes, content_type: str = "video/mp4") -> Bytes:
 
 @dataclass
 class Traits:
-    """What a server is like, around the emulator; each can be switched on and off."""
+    """Traits of a server around the emulator; each can be switched on and off."""
 
     ignores_range: bool = False
     ignores_if_range: bool = False

@@ -17,7 +17,7 @@ _COMPLETE = b"<CompleteMultipartUploadResult><ETag>whole</ETag></CompleteMultipa
 
 @dataclass
 class Habits:
-    """What a store is like."""
+    """Habits of a store."""
 
     refuses: tuple[str, ...] = ()
     """Beginnings of headers that it answers with 501."""

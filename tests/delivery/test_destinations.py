@@ -1,4 +1,4 @@
-"""What a destination means, and what may stand in one."""
+"""Meaning of a destination, and what may stand in one."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ FORMATS = {film: 36, mov: 36, fragmented: 80, avi: 36, webm: 40}
 
 @dataclass
 class Storm:
-    """What happens in one run."""
+    """Events of one run."""
 
     seed: int
     faults: list[Fault] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What a killed try has left is forgotten only when it is gone."""
+"""Leftovers of a killed try are forgotten only when they are gone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a delivery persists is read whoever wrote it: another release, or a person."""
+"""Record of a delivery, read whoever wrote it: another release, or a person."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """
-What a user of any server gets, operation by operation: the documented result, or an error that names it.
+Contract of the client on any server, by operation: the documented result, or an error that names it.
 
 Each operation is a function of a served client; it returns what the matrix shows, and asserts all else.
 """

@@ -1,4 +1,4 @@
-"""Who may use the endpoints under `/_emulator`."""
+"""Access to the endpoints under `/_emulator`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What clients do by mistake, and what faults have to survive."""
+"""Mistakes of clients, and what faults have to survive."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ FAILED, FILTERED, LONG = "[fail]", "[filter]", "[long]"
 
 @dataclass
 class Job:
-    """What was bought, how often it was asked for, and with which fields."""
+    """A bought job: how often it was asked for, and with which fields it was bought."""
 
     id: str
     prompt: str

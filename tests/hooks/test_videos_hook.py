@@ -430,7 +430,7 @@ class TestTestConnection:
 
 
 class TestMasking:
-    """What a connection's extra holds shows up in no log."""
+    """Values in a connection's extra show up in no log."""
 
     EXTRA: ClassVar = {
         "headers": {

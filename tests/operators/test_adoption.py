@@ -1,4 +1,4 @@
-"""What becomes of a purchase whose answer was lost: the server's list is asked, and the ledger."""
+"""Fate of a submission whose answer was lost: the server's list is asked, and the ledger."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_a_ledger_that_cannot_be_written_buys_nothing(run, videos_emulator, monk
 
 
 class TestATaskThatFailsAfterExecute:
-    """What Airflow does after `execute` can fail, too; a clear then takes up what was bought."""
+    """Failures in Airflow after `execute`; a clear then takes up what was bought."""
 
     @pytest.fixture
     def ended(self, run_dag, recorded):

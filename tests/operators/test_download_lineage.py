@@ -1,4 +1,4 @@
-"""What lineage tools are told of a download."""
+"""Lineage of a download, as tools are told of it."""
 
 from __future__ import annotations
 

@@ -275,7 +275,7 @@ def events(_database):
 
 
 class Memory(dict):
-    """What Airflow keeps for a task."""
+    """Values that Airflow keeps for a task."""
 
     def set(self, key, value, retention=None):
         self[key] = value

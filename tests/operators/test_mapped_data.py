@@ -1,4 +1,4 @@
-"""What is mapped over is data: a template in it reads nothing."""
+"""Data that is mapped over: a template in it reads nothing."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ AS_TEXT = "{{ params.value | pprint }}"
 
 
 class Kept(dict):
-    """What Airflow keeps for a task, as the task sees it."""
+    """Values that Airflow keeps for a task, as the task sees them."""
 
     def set(self, key, value, retention=None):
         self[key] = value

@@ -44,7 +44,7 @@ def test_a_place_that_may_be_taken_or_that_each_video_has_for_itself_passes(run,
 
 
 class Memory(dict):
-    """What Airflow keeps for a task."""
+    """Values that Airflow keeps for a task."""
 
     def set(self, key, value, retention=None):
         self[key] = value

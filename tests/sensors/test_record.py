@@ -1,4 +1,4 @@
-"""What a rescheduled wait persists is read whoever wrote it: another release, or a person."""
+"""Record of a rescheduled wait, read whoever wrote it: another release, or a person."""
 
 from __future__ import annotations
 

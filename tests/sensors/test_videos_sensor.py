@@ -251,7 +251,7 @@ def test_the_log_has_a_line_for_each_change(wait, buy, capfd, steps):
 
 
 class TestDeferral:
-    """What the sensor hands to Airflow and takes from it, which ``dag.test()`` does not show."""
+    """Hand-over between the sensor and Airflow, which ``dag.test()`` does not show."""
 
     @pytest.fixture
     def context(self):
@@ -390,7 +390,7 @@ def test_cancelling_needs_a_process_that_waits():
 
 
 class TestInTheTriggerer:
-    """What the sensor tells the scheduler at parse time; that it works is for the system tests to show."""
+    """Hints of the sensor to the scheduler at parse time; that they work is for the system tests to show."""
 
     OPTIONS: ClassVar[dict] = {
         "task_id": "wait",

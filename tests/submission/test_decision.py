@@ -1,4 +1,4 @@
-"""What a start of a task does, as a table."""
+"""Decisions of a task's start, as a table."""
 
 from __future__ import annotations
 

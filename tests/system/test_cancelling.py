@@ -1,4 +1,4 @@
-"""Who deletes a video that is waited for, on real processes: a user who fails the task, and nobody else."""
+"""Deletion of a video that is waited for, on real processes: by a user who fails the task, nobody else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What starts real processes for the tests and the demo leaves none of them behind."""
+"""Processes of the tests and the demo leave none of theirs behind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a lost answer and a clear cost, on a real scheduler."""
+"""Cost of a lost answer and of a clear, on a real scheduler."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a wait costs on a real scheduler and a real triggerer."""
+"""Cost of a wait on a real scheduler and a real triggerer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the fault campaign runs: from a prompt to a file, once, or as two mapped tasks that want the same."""
+"""DAGs of the fault campaign: from a prompt to a file, once, or as two mapped tasks that want the same."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import json
 import re
 import subprocess
@@ -157,6 +158,75 @@ def test_the_protocol_is_built_from_the_bottom(module):
     above = {f"{NAME}.api.{name}" for name in API[: API.index(module)]}
     found = imports(PACKAGE / "api" / f"{module}.py")
     assert not {name for name in found if any(name.startswith(other) for other in above)}
+
+
+def test_every_module_of_the_protocol_is_on_the_list():
+    modules = {path.stem for path in (PACKAGE / "api").rglob("*.py")} - {"__init__"}
+    assert modules == set(API)
+    assert len(API) == len(set(API))
+
+
+def names_used_of_the_protocol(tree: ast.AST) -> set[tuple[str, str]]:
+    """Modules of the protocol and names out of them that a file takes."""
+    nodes = list(ast.walk(tree))
+    froms = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
+    used = {
+        (str(node.module).removeprefix(f"{NAME}.api."), alias.name)
+        for node in froms
+        if str(node.module).startswith(f"{NAME}.api.")
+        for alias in node.names
+    }
+    modules = {
+        alias.asname or alias.name: alias.name
+        for node in froms
+        if node.module == f"{NAME}.api"
+        for alias in node.names
+    }
+    attributes = [
+        node for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    ]
+    return used | {
+        (modules[node.value.id], node.attr)
+        for node in attributes
+        if isinstance(node.value, ast.Name) and node.value.id in modules
+    }
+
+
+def is_public(module: str, name: str) -> bool:
+    return name in getattr(importlib.import_module(f"{NAME}.api.{module}"), "__all__", ())
+
+
+def test_others_use_what_the_protocol_s_modules_call_public():
+    rooms = [path for path in PACKAGE.rglob("*.py") if "api" not in path.relative_to(PACKAGE).parts]
+    others = [path for folder in ("dags", "demo") for path in (PACKAGE.parent / folder).rglob("*.py")]
+    used = {
+        (path.name, *use)
+        for path in rooms + others
+        for use in names_used_of_the_protocol(ast.parse(path.read_text()))
+    }
+    assert len(used) > 100
+    assert {use for use in used if not is_public(*use[1:])} == set()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        f"from {NAME}.api.transport import Transport",
+        f"from {NAME}.api import requests as r\nr.nothing_public()",
+        f"def late():\n    from {NAME}.api.retry import judge",
+    ],
+)
+def test_a_use_of_what_is_not_public_is_found(source):
+    (use,) = names_used_of_the_protocol(ast.parse(source))
+    assert not is_public(*use)
+
+
+@pytest.mark.parametrize("module", API)
+def test_what_is_called_public_is_there(module):
+    loaded = importlib.import_module(f"{NAME}.api.{module}")
+    public = getattr(loaded, "__all__", [])
+    assert not [name for name in public if name.startswith("_") or not hasattr(loaded, name)]
+    assert len(public) == len(set(public))
 
 
 def test_no_status_word_is_compared_outside_the_models():

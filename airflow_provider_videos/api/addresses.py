@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_videos.api.redaction import Redactor
 
+__all__ = ["ResultHosts"]
+
 IPAddress: TypeAlias = "ipaddress.IPv4Address | ipaddress.IPv6Address"
 IPNetwork: TypeAlias = "ipaddress.IPv4Network | ipaddress.IPv6Network"
 

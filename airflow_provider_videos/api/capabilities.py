@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from airflow_provider_videos.api.models import VideoPage
     from airflow_provider_videos.api.operations import Operation
 
+__all__ = ["Finding", "Offer", "examine", "is_well"]
+
 _CANNOT = {405, 501}
 _GONE = {404, 410}
 

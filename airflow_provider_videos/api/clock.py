@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
+__all__ = ["Clock", "default_clock", "use_clock"]
+
 
 @dataclass(frozen=True, slots=True)
 class Clock:

@@ -10,6 +10,38 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+__all__ = [
+    "AVI",
+    "AVIF",
+    "BMP",
+    "BY_CONTENT_TYPE",
+    "ENOUGH_TO_TELL",
+    "FLV",
+    "GIF",
+    "HEIC",
+    "HEIF",
+    "IMAGES",
+    "JP2",
+    "JPEG",
+    "JXL",
+    "MKV",
+    "MOV",
+    "MP4",
+    "MPEG_PS",
+    "MPEG_TS",
+    "OGG",
+    "PNG",
+    "TIFF",
+    "VIDEOS",
+    "WEBM",
+    "WEBP",
+    "Container",
+    "bytes_to_tell",
+    "is_text",
+    "sniff",
+    "unnamed_image",
+]
+
 
 @dataclass(frozen=True, slots=True)
 class Container:

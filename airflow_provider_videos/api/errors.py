@@ -34,6 +34,34 @@ Every error is plain data, so it pickles whole. None holds a key, a prompt or a 
 
 from __future__ import annotations
 
+__all__ = [
+    "AnswerError",
+    "Busy",
+    "DeliveryError",
+    "Expired",
+    "InDoubt",
+    "InvalidRequest",
+    "NoSuchVariant",
+    "NotConnected",
+    "NotFound",
+    "NotReady",
+    "NotSupported",
+    "OutcomeUnknown",
+    "QuotaExhausted",
+    "Refused",
+    "RequestChanged",
+    "ServerFault",
+    "Superseded",
+    "Taken",
+    "TransportError",
+    "Unauthorized",
+    "Unreadable",
+    "VideoFailed",
+    "VideoLost",
+    "VideoUnavailable",
+    "VideosError",
+]
+
 # ruff: noqa: N818 - an error is named after what happened
 
 

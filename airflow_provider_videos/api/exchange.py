@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from airflow_provider_videos.api.operations import Operation
     from airflow_provider_videos.api.redaction import Redactor
 
+__all__ = ["Cursor"]
+
 T = TypeVar("T")
 
 _MOST_REDIRECTS = 5

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from airflow_provider_videos.api.operations import OperationKind
     from airflow_provider_videos.api.redaction import Secrets
 
+__all__ = ["problem_of", "words_of"]
+
 Model = TypeVar("Model", bound=BaseModel)
 
 _OF_A_FAILED_JOB = {400, 500}

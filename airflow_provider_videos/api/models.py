@@ -22,6 +22,18 @@ from airflow_provider_videos.api.retry import http_date
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+__all__ = [
+    "Character",
+    "Phase",
+    "Problem",
+    "Video",
+    "VideoDeleted",
+    "VideoPage",
+    "is_same_id",
+    "is_same_value",
+    "phase_of",
+]
+
 
 class Phase(Enum):
     """Meaning of a status word. Nothing outside this module compares status words."""

@@ -35,6 +35,25 @@ from airflow_provider_videos.api.errors import VideosError
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+__all__ = [
+    "Instance",
+    "Reader",
+    "T",
+    "Unknown",
+    "count",
+    "decode",
+    "encode",
+    "flag",
+    "json_object",
+    "list_of",
+    "map_of",
+    "number",
+    "record_of",
+    "stored",
+    "text",
+    "unknown_fields",
+]
+
 T = TypeVar("T")
 Instance = TypeVar("Instance", bound="DataclassInstance")
 

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+__all__ = ["Redactor", "redact"]
+
 LONGEST = 500
 """How many characters of words are repeated."""
 LONGEST_ID = 1024

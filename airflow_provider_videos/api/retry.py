@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+__all__ = ["Backoff"]
+
 _EMPTY_ACCOUNT = {"insufficient_quota", "billing_hard_limit_reached"}
 # Words that say "not accepted". "Unavailable" is not one: proxies say it of a backend that died with the job.
 _BUSY_WORDS = re.compile(

@@ -1,1 +1,1 @@
-"""From an Airflow connection to a client."""
+"""Hook: an Airflow connection becomes a client."""

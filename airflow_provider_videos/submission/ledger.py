@@ -37,7 +37,7 @@ _KEY = re.compile(
     re.ASCII,
 )
 KEPT = timedelta(days=2)
-"""How long an entry is kept, and so how old a purchase in doubt may be to be settled by looking."""
+"""Time for which an entry is kept, and so how old a purchase in doubt may be to be settled by looking."""
 
 
 class Registry(Protocol):

@@ -137,7 +137,7 @@ class Record:
 
     @property
     def moment(self) -> str:
-        """When it was about to be sent, as people write it."""
+        """The time it was about to be sent, as people write it."""
         if not self.at:
             return "a time that is not recorded"
         return datetime.fromtimestamp(self.at, UTC).isoformat(timespec="seconds")

@@ -43,12 +43,12 @@ class SubmissionServer:
 
     @property
     def wanted(self) -> Wanted:
-        """What is bought."""
+        """The purchase as a list would show it."""
         return Wanted.of(self.operation)
 
     @property
     def patience(self) -> float:
-        """How many seconds the purchase may take."""
+        """The seconds that the purchase may take."""
         return self.client.endpoint.timeout.total
 
     def submit(self, before_send: Callable[[], None]) -> Video:

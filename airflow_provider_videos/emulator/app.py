@@ -1,4 +1,4 @@
-"""From a request to its operation: recorded, troubled by faults, checked for its key, answered."""
+"""Application: each request is recorded, disturbed by faults, checked for its key and answered."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from airflow_provider_videos.emulator import fields
 from airflow_provider_videos.emulator.contract import OPERATIONS
 from airflow_provider_videos.emulator.control import Control, check_access
 from airflow_provider_videos.emulator.errors import ContractError
-from airflow_provider_videos.emulator.faults import ON_THE_WIRE, Aim, WireEffect
-from airflow_provider_videos.emulator.library import Library
+from airflow_provider_videos.emulator.faults import WIRE_EFFECTS, RequestInfo, WireEffect
 from airflow_provider_videos.emulator.operations import Operations
 from airflow_provider_videos.emulator.profiles import unwrap
 from airflow_provider_videos.emulator.record import Exchange, safe_headers, safe_query
-from airflow_provider_videos.emulator.trouble import Answering, Line, troubled
+from airflow_provider_videos.emulator.render_cache import RenderCache
+from airflow_provider_videos.emulator.wire_faults import Answering, Line, with_fault
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -50,8 +50,8 @@ def _route(method: str, path: str, handler: Callable[..., Awaitable[Response]]) 
     return Route(handler.__name__, method, pattern, handler)
 
 
-def _routes(state: State, jobs: Jobs, library: Library) -> list[Route]:
-    at, control = Operations(state, jobs, library), Control(state)
+def _routes(state: State, jobs: Jobs, rendered: RenderCache) -> list[Route]:
+    at, control = Operations(state, jobs, rendered), Control(state)
     routes = [
         *(_route(place.method, place.path, getattr(at, name)) for name, place in OPERATIONS.items()),
         _route("GET", f"{CONTROL}faults", control.faults),
@@ -85,8 +85,8 @@ class Application:
 
     def __init__(self, state: State) -> None:
         self._state = state
-        library = Library()
-        self._tables = [_routes(state, jobs, library) for jobs in state.replicas.jobs]
+        rendered = RenderCache()
+        self._tables = [_routes(state, jobs, rendered) for jobs in state.replicas.jobs]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -116,11 +116,11 @@ class Application:
         )
 
     async def _answering(self, request: Request, found: Found) -> Answering:
-        """The whole request is read before any fault strikes, so that each strikes at the same point."""
+        """The whole request is read before any fault hits, so that each hits at the same point."""
         await request.body()
-        aim = await self._aim(request, found)
-        request.state.aim = aim  # a job's fate is drawn when there is a job
-        effects = self._state.faults.strike(aim, ON_THE_WIRE)
+        info = await self._request_info(request, found)
+        request.state.info = info  # a job's plan is drawn when there is a job
+        effects = self._state.faults.match(info, WIRE_EFFECTS)
         line = Line(request.scope, request.receive, self._state.clock.now(), self._state.faults.cache)
 
         async def answer(send: Send) -> None:
@@ -130,13 +130,13 @@ class Application:
         answering: Answering = answer
         for effect in reversed(effects):
             if isinstance(effect, WireEffect):
-                answering = troubled(answering, effect, line)
+                answering = with_fault(answering, effect, line)
         return answering
 
-    async def _aim(self, request: Request, found: Found) -> Aim:
+    async def _request_info(self, request: Request, found: Found) -> RequestInfo:
         operation = found.route.name if found.route else None
         prompt = await _prompt(request) if request.method == "POST" else self._prompt_of(found.parameters)
-        return Aim(operation, request.method, request.url.path, prompt)
+        return RequestInfo(operation, request.method, request.url.path, prompt)
 
     def _prompt_of(self, parameters: dict[str, str]) -> str:
         identity = parameters.get("video_id", "")
@@ -151,7 +151,7 @@ class Application:
             elif request.scope["path"].startswith("/v1/"):
                 self._check_key(request)
             if found.route is None:
-                return self._nowhere(request, found.allowed)
+                return self._unrouted(request, found.allowed)
             return await found.route.handler(request, **found.parameters)
         except ContractError as error:
             return self._drawn(error)
@@ -169,7 +169,7 @@ class Application:
             return
         raise (profile.wrong_key if given else profile.no_key).error()
 
-    def _nowhere(self, request: Request, allowed: list[str]) -> Response:
+    def _unrouted(self, request: Request, allowed: list[str]) -> Response:
         profile, path = self._state.profile, request.url.path
         if path.endswith("/") and profile.trailing_slash == 307:
             return RedirectResponse(path.rstrip("/"), 307)

@@ -1,4 +1,4 @@
-"""Faults on demand: what goes wrong, where it is aimed, and the one place where aim meets request."""
+"""Faults on demand: effects, the requests that they are for, and the one place where the two meet."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, get_args
 from unicodedata import normalize
 
 from airflow_provider_videos.emulator.contract import BUYING, OPERATIONS
-from airflow_provider_videos.emulator.jobs import Fate, JobError
+from airflow_provider_videos.emulator.jobs import JobError, JobPlan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from airflow_provider_videos.emulator.trouble import Cache
+    from airflow_provider_videos.emulator.wire_faults import Cache
 
 Video = dict[str, Any]
 
@@ -216,9 +216,9 @@ class Stuck:
 
     progress: int = 0
 
-    def decide(self, fate: Fate) -> Fate:
-        """The fate with this in it."""
-        return replace(fate, stuck_at=self.progress)
+    def apply_to(self, plan: JobPlan) -> JobPlan:
+        """The plan with this in it."""
+        return replace(plan, stuck_at=self.progress)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,9 +228,9 @@ class Failed:
     code: str = "server_error"
     message: str = "The video could not be generated."
 
-    def decide(self, fate: Fate) -> Fate:
-        """The fate with this in it."""
-        return replace(fate, error=JobError(self.code, self.message))
+    def apply_to(self, plan: JobPlan) -> JobPlan:
+        """The plan with this in it."""
+        return replace(plan, error=JobError(self.code, self.message))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,9 +248,9 @@ class Expires:
     after: float = 0.0
     """Seconds from completion."""
 
-    def decide(self, fate: Fate) -> Fate:
-        """The fate with this in it."""
-        return replace(fate, lifetime=self.after)
+    def apply_to(self, plan: JobPlan) -> JobPlan:
+        """The plan with this in it."""
+        return replace(plan, lifetime=self.after)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,9 +260,9 @@ class Lost:
     after: float = 0.0
     """Seconds from creation."""
 
-    def decide(self, fate: Fate) -> Fate:
-        """The fate with this in it."""
-        return replace(fate, lost_after=self.after)
+    def apply_to(self, plan: JobPlan) -> JobPlan:
+        """The plan with this in it."""
+        return replace(plan, lost_after=self.after)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,14 +272,14 @@ class ListedLate:
     after: float
     """Seconds from creation."""
 
-    def decide(self, fate: Fate) -> Fate:
-        """The fate with this in it."""
-        return replace(fate, listed_after=self.after)
+    def apply_to(self, plan: JobPlan) -> JobPlan:
+        """The plan with this in it."""
+        return replace(plan, listed_after=self.after)
 
 
 JobEffect = Stuck | Failed | Moderated | Expires | Lost | ListedLate
 
-# --- Aim --------------------------------------------------------------------------------------------------
+# --- Requests ---------------------------------------------------------------------------------------------
 
 KINDS: dict[str, type[WireEffect | JobEffect]] = {
     "answer": Answer,
@@ -300,13 +300,13 @@ KINDS: dict[str, type[WireEffect | JobEffect]] = {
     "lost": Lost,
     "listed_late": ListedLate,
 }
-ON_THE_WIRE: tuple[type, ...] = get_args(WireEffect)
-IN_A_LIFE: tuple[type, ...] = get_args(JobEffect)
+WIRE_EFFECTS: tuple[type, ...] = get_args(WireEffect)
+JOB_EFFECTS: tuple[type, ...] = get_args(JobEffect)
 NAMES = {kind: name for name, kind in KINDS.items()}
 
 
 @dataclass(frozen=True, slots=True)
-class Aim:
+class RequestInfo:
     """Facts of a request by which faults are chosen."""
 
     operation: str | None
@@ -319,7 +319,7 @@ class Aim:
 @dataclass(frozen=True, slots=True)
 class Fault:
     """
-    An effect and where it strikes: every condition given must hold.
+    Effect and the requests it hits: every condition given must hold.
 
     :param effect: what goes wrong.
     :param operation: a name of the table in ``contract.py``; `file` is the signed address of some dialects.
@@ -344,7 +344,7 @@ class Fault:
         if self.nth < 1:
             raise ValueError("nth counts from 1")
         if self.times is not None and self.times < 1:
-            raise ValueError("times is at least 1; leave it null to strike for ever")
+            raise ValueError("times is at least 1; leave it null to hit every request")
         if not 0.0 <= self.chance <= 1.0:
             raise ValueError("chance lies between 0 and 1")
         if self.operation not in {None, *OPERATIONS}:
@@ -354,14 +354,14 @@ class Fault:
         if not isinstance(self.prompt or "", str) or not isinstance(self.path or "", str):
             raise ValueError("prompt and path are texts")  # noqa: TRY004 - like the others, for one except clause
 
-    def matches(self, aim: Aim) -> bool:
-        """Whether every condition holds; effects in a job's life strike only what buys one."""
+    def matches(self, info: RequestInfo) -> bool:
+        """Return whether every condition holds; effects in a job's life hit only what buys one."""
         return (
-            (isinstance(self.effect, WireEffect) or aim.operation in BUYING)
-            and self.operation in {None, aim.operation}
-            and self.method in {None, aim.method}
-            and (self.path or "") in aim.path
-            and (self.prompt or "") in aim.prompt
+            (isinstance(self.effect, WireEffect) or info.operation in BUYING)
+            and self.operation in {None, info.operation}
+            and self.method in {None, info.method}
+            and (self.path or "") in info.path
+            and (self.prompt or "") in info.prompt
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -400,21 +400,21 @@ MARKERS = (
     Fault(Stuck(), prompt="[stuck]", times=None),
     Fault(Expires(), prompt="[expire]", times=None),
 )
-"""Always armed: a word in the prompt is the shortest way to a job that goes wrong."""
+"""Always active: a word in the prompt is the shortest way to a job that goes wrong."""
 
 
 @dataclass(slots=True)
-class Armed:
-    """A fault that waits for its requests."""
+class ActiveFault:
+    """Fault in force, with the requests that have met it."""
 
     fault: Fault
     number: int
     matched: int = 0
     struck: int = 0
 
-    def strikes(self, aim: Aim, seed: int) -> bool:
-        """Whether this request is one of those; counting it is part of the question."""
-        if not self.fault.matches(aim):
+    def count_match(self, info: RequestInfo, seed: int) -> bool:
+        """Count a request that the fault is for, and return whether it is hit."""
+        if not self.fault.matches(info):
             return False
         self.matched += 1
         last = None if self.fault.times is None else self.fault.nth + self.fault.times
@@ -435,42 +435,42 @@ class Faults:
     """
     The faults in force, in the order they were injected.
 
-    :param seed: decides the draws of faults that strike by chance.
+    :param seed: decides the draws of faults that hit by chance.
     """
 
     def __init__(self, seed: int | None) -> None:
         self._seed = secrets.randbits(64) if seed is None else seed
         self._lock = threading.Lock()
-        self._armed: list[Armed] = []
+        self._active: list[ActiveFault] = []
         self.cache: Cache = {}
 
     def inject(self, fault: Fault) -> None:
         """Put a fault in force."""
         with self._lock:
-            self._armed.append(Armed(fault, number=len(self._armed)))
+            self._active.append(ActiveFault(fault, number=len(self._active)))
 
     def clear(self) -> None:
         """Call all faults off."""
         with self._lock:
-            self._armed.clear()
+            self._active.clear()
             self.cache.clear()
 
-    def strike(self, aim: Aim, kinds: tuple[type, ...]) -> list[WireEffect | JobEffect]:
+    def match(self, info: RequestInfo, kinds: tuple[type, ...]) -> list[WireEffect | JobEffect]:
         """
-        The effects of some kinds that hit a request.
+        Match a request against the faults in force, and return the effects of some kinds that hit it.
 
-        :param aim: the request.
-        :param kinds: `ON_THE_WIRE`, drawn at the door, or `IN_A_LIFE`, drawn when a job is made.
+        :param info: the request.
+        :param kinds: `WIRE_EFFECTS`, drawn at the door, or `JOB_EFFECTS`, drawn when a job is made.
         """
         with self._lock:
-            of_kind = [armed for armed in self._armed if isinstance(armed.fault.effect, kinds)]
-            hits = [armed.fault.effect for armed in of_kind if armed.strikes(aim, self._seed)]
+            of_kind = [active for active in self._active if isinstance(active.fault.effect, kinds)]
+            hits = [active.fault.effect for active in of_kind if active.count_match(info, self._seed)]
         markers = [
-            marker.effect for marker in MARKERS if isinstance(marker.effect, kinds) and marker.matches(aim)
+            marker.effect for marker in MARKERS if isinstance(marker.effect, kinds) and marker.matches(info)
         ]
         return markers + hits
 
     def to_json(self) -> list[dict[str, Any]]:
         """The faults in force with their counts."""
         with self._lock:
-            return [armed.to_json() for armed in self._armed]
+            return [active.to_json() for active in self._active]

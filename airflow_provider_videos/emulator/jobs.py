@@ -32,7 +32,7 @@ class JobError:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fate:
+class JobPlan:
     """Future of a job; decided when it is created, like everything about it."""
 
     error: JobError | None = None
@@ -59,24 +59,24 @@ class Job:
     remixed_from: str | None = None
     reference: bytes | None = field(default=None, repr=False)
     """The image that becomes the first frame."""
-    fate: Fate = Fate()
+    plan: JobPlan = JobPlan()
 
     @property
     def finished(self) -> float:
         """When the work ends, well or badly; a job that fails does so halfway."""
-        if self.fate.stuck_at is not None:
+        if self.plan.stuck_at is not None:
             return inf
-        return self.created + self.work * (0.5 if self.fate.error else 1.0)
+        return self.created + self.work * (0.5 if self.plan.error else 1.0)
 
     @property
     def expires(self) -> float:
         """When the files can no longer be fetched."""
-        return self.finished + self.fate.lifetime
+        return self.finished + self.plan.lifetime
 
     def status(self, now: float) -> Status:
         """Where it stands."""
         if now >= self.finished:
-            return Status.FAILED if self.fate.error else Status.COMPLETED
+            return Status.FAILED if self.plan.error else Status.COMPLETED
         started = self.created + self.work * QUEUED_SHARE
         return Status.QUEUED if now < started else Status.IN_PROGRESS
 
@@ -92,15 +92,15 @@ class Job:
 
     @property
     def _ceiling(self) -> int:
-        return 99 if self.fate.stuck_at is None else self.fate.stuck_at
+        return 99 if self.plan.stuck_at is None else self.plan.stuck_at
 
     def exists(self, now: float) -> bool:
         """Whether the server still knows it."""
-        return now < self.created + self.fate.lost_after
+        return now < self.created + self.plan.lost_after
 
     def listed(self, now: float) -> bool:
         """Whether the list shows it yet."""
-        return self.exists(now) and now >= self.created + self.fate.listed_after
+        return self.exists(now) and now >= self.created + self.plan.listed_after
 
 
 @dataclass(frozen=True, slots=True)

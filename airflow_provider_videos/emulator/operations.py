@@ -11,23 +11,23 @@ from urllib.parse import quote
 
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from airflow_provider_videos.emulator import answers, fields
+from airflow_provider_videos.emulator import bodies, fields
 from airflow_provider_videos.emulator.content import serve
 from airflow_provider_videos.emulator.contract import FILES
 from airflow_provider_videos.emulator.errors import ContractError, not_found
-from airflow_provider_videos.emulator.faults import IN_A_LIFE, JobEffect, WireEffect
-from airflow_provider_videos.emulator.jobs import Fate, Job, Status, work_seconds
-from airflow_provider_videos.emulator.library import VARIANTS, image_size, video_measures
+from airflow_provider_videos.emulator.faults import JOB_EFFECTS, JobEffect, WireEffect
+from airflow_provider_videos.emulator.jobs import Job, JobPlan, Status, work_seconds
 from airflow_provider_videos.emulator.profiles import JSON, unwrap
 from airflow_provider_videos.emulator.record import Purchase
+from airflow_provider_videos.emulator.render_cache import VARIANTS, image_size, video_measures
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from airflow_provider_videos.emulator.fields import Fields
     from airflow_provider_videos.emulator.jobs import Jobs
-    from airflow_provider_videos.emulator.library import Library
     from airflow_provider_videos.emulator.profiles import Listing, Profile
+    from airflow_provider_videos.emulator.render_cache import RenderCache
     from airflow_provider_videos.emulator.state import State
 
 DEFAULT_SIZE = "720x1280"
@@ -35,8 +35,8 @@ MANY = 10**9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """A request to buy, understood and found good."""
+class JobRequest:
+    """Request that makes a job, understood and found good."""
 
     operation: str
     fields: Fields
@@ -62,13 +62,13 @@ class Operations:
 
     :param state: the server they belong to.
     :param jobs: the jobs it knows, one replica's where there are several.
-    :param library: its rendered files.
+    :param rendered: its rendered files.
     """
 
-    def __init__(self, state: State, jobs: Jobs, library: Library) -> None:
+    def __init__(self, state: State, jobs: Jobs, rendered: RenderCache) -> None:
         self._state = state
         self._jobs = jobs
-        self._library = library
+        self._rendered = rendered
 
     @property
     def _profile(self) -> Profile:
@@ -88,17 +88,17 @@ class Operations:
         self._check_characters(given)
         image = await self._image(given, size)
         model = self._model(given)
-        order = Order(
+        job_request = JobRequest(
             operation="create", fields=given, model=model, size=size, seconds=seconds, reference=image
         )
-        return self._sell(order, request)
+        return self._create_job(job_request, request)
 
     async def remix(self, request: Request, video_id: str) -> Response:
         """Buy another video after a completed one."""
         given = await fields.read_fields(request)
         fields.text(given, "prompt", fields.LONGEST_PROMPT)
         source = self._completed(video_id)
-        order = Order(
+        job_request = JobRequest(
             operation="remix",
             fields=given,
             model=source.model,
@@ -106,17 +106,17 @@ class Operations:
             seconds=source.seconds,
             remixed_from=video_id,
         )
-        return self._sell(order, request)
+        return self._create_job(job_request, request)
 
     async def edit(self, request: Request) -> Response:
         """Buy a changed version of a video."""
         given = await fields.read_fields(request)
         fields.text(given, "prompt", fields.LONGEST_PROMPT)
         source = await self._source(given)
-        order = Order(
+        job_request = JobRequest(
             operation="edit", fields=given, model=source.model, size=source.size, seconds=source.seconds
         )
-        return self._sell(order, request)
+        return self._create_job(job_request, request)
 
     async def extend(self, request: Request) -> Response:
         """Buy a longer version of a video."""
@@ -125,24 +125,24 @@ class Operations:
         fields.present(given, "seconds")
         more = self._seconds(given)
         source = await self._source(given)
-        order = Order(
+        job_request = JobRequest(
             operation="extend",
             fields=given,
             model=source.model,
             size=source.size,
             seconds=source.seconds + more,
         )
-        return self._sell(order, request)
+        return self._create_job(job_request, request)
 
     async def retrieve(self, request: Request, video_id: str) -> Response:
         """How a video stands."""
         job, profile = self._job(video_id), self._profile
-        drawn = answers.wrapped(answers.video(job, self._now, profile), profile)
+        drawn = bodies.wrapped(bodies.video(job, self._now, profile), profile)
         status = job.status(self._now)
         if status is Status.FAILED and profile.failed_get:
             return JSONResponse(profile.failed_get(drawn), 500)
         if status is Status.COMPLETED:
-            drawn = answers.with_result(drawn, profile, signed_url(request, job))
+            drawn = bodies.with_result(drawn, profile, signed_url(request, job))
         return JSONResponse(drawn)
 
     async def list(self, request: Request) -> Response:
@@ -159,7 +159,7 @@ class Operations:
         if page is None:
             message = f"No video with id '{after}' to go on from."
             raise ContractError(400, message, param="after", code="invalid_value")
-        return JSONResponse(answers.page(page, now, self._profile))
+        return JSONResponse(bodies.page(page, now, self._profile))
 
     async def delete(self, request: Request, video_id: str) -> Response:
         """Remove a video for good."""
@@ -168,7 +168,7 @@ class Operations:
             raise ContractError(profile.delete_with_type, "A body is empty, and its content type is set.")
         job = self._job(video_id)
         self._jobs.remove(job.id)
-        return JSONResponse(profile.deleted(answers.video(job, self._now, profile)))
+        return JSONResponse(profile.deleted(bodies.video(job, self._now, profile)))
 
     async def content(self, request: Request, video_id: str) -> Response:
         """A completed video's file."""
@@ -205,21 +205,21 @@ class Operations:
             )
         await self._measured(upload)
         identity = f"char_{self._state.character_tokens.next()}"
-        figure = answers.Character(identity, name, int(self._now))
+        figure = bodies.Character(identity, name, int(self._now))
         self._state.characters[identity] = figure
-        return JSONResponse(answers.character(figure))
+        return JSONResponse(bodies.character(figure))
 
     async def retrieve_character(self, _: Request, character_id: str) -> Response:
         """A character."""
-        return JSONResponse(answers.character(self._character(character_id)))
+        return JSONResponse(bodies.character(self._character(character_id)))
 
     async def models(self, _: Request) -> Response:
         """The models' names."""
-        return JSONResponse(answers.models(self._state.models, self._now))
+        return JSONResponse(bodies.models(self._state.models, self._now))
 
     async def _serve(self, request: Request, job: Job, kind: str) -> Response:
         profile = self._profile
-        content = self._state.content or await self._library.file(job, kind)
+        content = self._state.content or await self._rendered.file(job, kind)
         return serve(request.headers, content, ranges=profile.ranges, content_type=profile.content_type)
 
     def _kind(self, query: dict[str, str]) -> str:
@@ -245,24 +245,24 @@ class Operations:
         if profile.busy and self._jobs.unfinished(self._now) >= profile.busy[0]:
             raise profile.busy[1].error()
 
-    def _sell(self, order: Order, request: Request) -> Response:
+    def _create_job(self, job_request: JobRequest, request: Request) -> Response:
         state, now, token, profile = self._state, self._now, self._state.video_tokens.next(), self._profile
         job = Job(
             id=profile.identity(token),
-            model=order.model,
-            prompt=order.fields["prompt"],
-            size=order.size,
-            seconds=order.seconds,
+            model=job_request.model,
+            prompt=job_request.fields["prompt"],
+            size=job_request.size,
+            seconds=job_request.seconds,
             created=now,
             work=work_seconds(token, state.job_seconds),
-            remixed_from=order.remixed_from,
-            reference=order.reference,
-            fate=_fate(state.faults.strike(request.state.aim, IN_A_LIFE)),
+            remixed_from=job_request.remixed_from,
+            reference=job_request.reference,
+            plan=_job_plan(state.faults.match(request.state.info, JOB_EFFECTS)),
         )
         self._jobs.add(job)
-        drawn = answers.wrapped(answers.video(job, now, profile), profile)
-        known = fields.describe(order.fields)
-        purchase = Purchase(operation=order.operation, video_id=drawn["id"], fields=known, at=now)
+        drawn = bodies.wrapped(bodies.video(job, now, profile), profile)
+        known = fields.describe(job_request.fields)
+        purchase = Purchase(operation=job_request.operation, video_id=drawn["id"], fields=known, at=now)
         state.record.purchases.append(purchase)
         return JSONResponse(drawn, profile.created)
 
@@ -285,7 +285,7 @@ class Operations:
             )
         return job
 
-    def _character(self, character_id: str) -> answers.Character:
+    def _character(self, character_id: str) -> bodies.Character:
         if character_id not in self._state.characters:
             raise not_found("Character", character_id)
         return self._state.characters[character_id]
@@ -322,12 +322,12 @@ class Operations:
         return measures
 
 
-def _fate(effects: list[WireEffect | JobEffect]) -> Fate:
-    fate = Fate()
+def _job_plan(effects: list[WireEffect | JobEffect]) -> JobPlan:
+    plan = JobPlan()
     for effect in effects:
         if not isinstance(effect, WireEffect):
-            fate = effect.decide(fate)
-    return fate
+            plan = effect.apply_to(plan)
+    return plan
 
 
 def signature(job: Job) -> str:

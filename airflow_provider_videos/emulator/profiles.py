@@ -200,7 +200,7 @@ def _receipt(video: Body) -> Body:
     return {"id": video["id"], "deleted": True, "object": "video.deleted"}
 
 
-def _last_will(video: Body) -> Body:
+def _deleted_as_video(video: Body) -> Body:
     return {**video, "status": "deleted"}
 
 
@@ -326,7 +326,7 @@ _ROWS = (
         variants=False,
         variant_refusal=Refusal(404, "Video variant {} not found"),
         list=Listing(bad_limit=422),
-        deleted=_last_will,
+        deleted=_deleted_as_video,
     ),
     Profile(
         name="fastvideo",
@@ -345,7 +345,7 @@ _ROWS = (
         failed=Refusal(500, "The video generation failed."),
         variants=False,
         list=Listing(pages=False, bad_limit=422),
-        deleted=_last_will,
+        deleted=_deleted_as_video,
     ),
     Profile(
         name="aquiles",

@@ -41,7 +41,7 @@ class Emulator:
     A Videos API server in this process, for the length of a `with` block.
 
     :param api_key: the key it asks for; None asks for none.
-    :param seed: what decides ids, the jobs' lengths and faults that strike by chance; two emulators side by
+    :param seed: what decides ids, the jobs' lengths and faults that hit by chance; two emulators side by
         side want different ones. None decides anew each time.
     :param clock: its time; a `ManualClock` makes it a matter of the test's.
     :param job_seconds: the most a job takes; each takes its own share of it.
@@ -149,7 +149,7 @@ class Emulator:
         """
         Put faults in force.
 
-        :param faults: when several strike the same request, the first is the outermost.
+        :param faults: when several hit the same request, the first is the outermost.
         """
         for fault in faults:
             self._state.faults.inject(fault)

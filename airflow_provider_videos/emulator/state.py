@@ -14,7 +14,7 @@ from airflow_provider_videos.emulator.replicas import Replicas
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_provider_videos.emulator.answers import Character
+    from airflow_provider_videos.emulator.bodies import Character
     from airflow_provider_videos.emulator.clock import Clock
     from airflow_provider_videos.emulator.content import Content
 

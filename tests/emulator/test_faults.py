@@ -380,7 +380,7 @@ def test_a_fault_strikes_from_the_nth_match_so_many_times(
 
 
 @pytest.mark.parametrize(
-    ("aim", "struck"),
+    ("target", "struck"),
     [
         ({"method": "DELETE"}, "delete"),
         ({"operation": "list"}, "list"),
@@ -389,14 +389,14 @@ def test_a_fault_strikes_from_the_nth_match_so_many_times(
     ],
 )
 def test_a_fault_strikes_where_it_is_aimed(
-    aim: dict[str, str], struck: str, client: httpx.Client, videos_emulator: Emulator
+    target: dict[str, str], struck: str, client: httpx.Client, videos_emulator: Emulator
 ) -> None:
     place = f"/videos/{buy(client).json()['id']}"
-    videos_emulator.inject(Fault(Answer(status=418), times=None, **aim))  # type: ignore[arg-type]  # all are texts
+    videos_emulator.inject(Fault(Answer(status=418), times=None, **target))  # type: ignore[arg-type]  # all are texts
 
     client.get("/videos")
     client.get(place)
-    if "prompt" not in aim:
+    if "prompt" not in target:
         client.get(f"{place}/content")
         client.delete(place)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_videos.emulator.jobs import Fate, Job, JobError, Jobs, Tokens, work_seconds
+from airflow_provider_videos.emulator.jobs import Job, JobError, JobPlan, Jobs, Tokens, work_seconds
 
 
-def job(identity: str = "video_1", fate: Fate | None = None, *, work: float = 100) -> Job:
+def job(identity: str = "video_1", plan: JobPlan | None = None, *, work: float = 100) -> Job:
     return Job(
         id=identity,
         model="m",
@@ -16,7 +16,7 @@ def job(identity: str = "video_1", fate: Fate | None = None, *, work: float = 10
         seconds=4,
         created=1000,
         work=work,
-        fate=fate or Fate(),
+        plan=plan or JobPlan(),
     )
 
 
@@ -38,7 +38,7 @@ def test_a_good_life(after: float, status: str, progress: int) -> None:
 
 
 def test_a_failure_comes_halfway_and_progress_stays_where_it_was() -> None:
-    failing = job(fate=Fate(error=JobError("c", "m")))
+    failing = job(plan=JobPlan(error=JobError("c", "m")))
 
     assert failing.status(1049) == "in_progress"
     assert failing.status(1050) == "failed"
@@ -50,7 +50,7 @@ def test_work_of_no_length_is_done_at_once() -> None:
 
 
 def test_a_stuck_job_at_zero_is_in_progress() -> None:
-    stuck = job(fate=Fate(stuck_at=0))
+    stuck = job(plan=JobPlan(stuck_at=0))
 
     assert (stuck.status(9999), stuck.progress(9999)) == ("in_progress", 0)
 

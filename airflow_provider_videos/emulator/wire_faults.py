@@ -79,9 +79,9 @@ async def _discard(message: Message) -> None:
     """Send into the void: the work is done, nobody hears of it."""
 
 
-def troubled(answering: Answering, effect: WireEffect, line: Line) -> Answering:
+def with_fault(answering: Answering, effect: WireEffect, line: Line) -> Answering:
     """
-    Answering with something going wrong.
+    Return an answering in which something goes wrong.
 
     :param answering: the right way.
     :param effect: what goes wrong.
@@ -108,7 +108,7 @@ def troubled(answering: Answering, effect: WireEffect, line: Line) -> Answering:
 def _altered(
     effect: AddHeaders | Corrupt | ShownEffect,
 ) -> Callable[[Answering, Send], Coroutine[Any, Any, None]]:
-    """Answering with a whole answer that is not quite the right one."""
+    """Return what makes a whole answer that is not quite the right one."""
     match effect:
         case AddHeaders():
             return partial(_add_headers, effect)

@@ -1,4 +1,4 @@
-"""The door to rendering: opened at the first need, in a thread of its own, and each file made once."""
+"""Cache of rendered files: each is made once, at the first need, in a thread of its own."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def video_measures(data: bytes) -> tuple[str, int] | None:
         return None
 
 
-class Library:
+class RenderCache:
     """The latest rendered files; those who ask at once for the same one share one rendering."""
 
     def __init__(self) -> None:

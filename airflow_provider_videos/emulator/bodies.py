@@ -40,12 +40,12 @@ def video(
         "progress": profile.progress(job.progress(now)),
         "created_at": int(job.created),
         "completed_at": int(job.finished) if completed else None,
-        "expires_at": int(job.finished) + int(job.fate.lifetime) if completed else None,
+        "expires_at": int(job.finished) + int(job.plan.lifetime) if completed else None,
         "prompt": job.prompt,
         "size": job.size,
         length: in_words(job.seconds),
         "remixed_from_video_id": job.remixed_from,
-        "error": profile.error(job.fate.error) if job.fate.error and status is Status.FAILED else None,
+        "error": profile.error(job.plan.error) if job.plan.error and status is Status.FAILED else None,
         **profile.fixed,
     }
     dropped = profile.dropped - also_shows

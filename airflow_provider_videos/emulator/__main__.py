@@ -10,7 +10,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from airflow_provider_videos.emulator.profiles import PROFILES
+from airflow_provider_videos.emulator.profiles import CONTRACT, PROFILES
 
 if TYPE_CHECKING:
     from airflow_provider_videos.emulator import Emulator
@@ -28,7 +28,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--job-seconds", type=float, default=6.0, help="the most a job takes (%(default)s)")
     parser.add_argument("--clock-offset", type=float, default=0.0, help="seconds its clock is ahead of ours")
     parser.add_argument(
-        "--profile", choices=PROFILES, default="openai", help="whose dialect it speaks (%(default)s)"
+        "--profile", choices=PROFILES, default=CONTRACT, help="whose dialect it speaks (%(default)s)"
     )
     parser.add_argument("--replicas", type=int, default=1, help="servers behind the address (%(default)s)")
     parser.add_argument("--seed", type=int, help="the same seed gives the same ids, again and again")

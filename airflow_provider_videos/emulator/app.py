@@ -21,6 +21,7 @@ from airflow_provider_videos.emulator.operations import Operations
 from airflow_provider_videos.emulator.profiles import unwrap
 from airflow_provider_videos.emulator.record import Exchange, safe_headers, safe_query
 from airflow_provider_videos.emulator.render_cache import RenderCache
+from airflow_provider_videos.emulator.submissions import Submissions
 from airflow_provider_videos.emulator.wire_faults import Answering, Line, with_fault
 
 if TYPE_CHECKING:
@@ -51,9 +52,12 @@ def _route(method: str, path: str, handler: Callable[..., Awaitable[Response]]) 
 
 
 def _routes(state: State, jobs: Jobs, rendered: RenderCache) -> list[Route]:
-    at, control = Operations(state, jobs, rendered), Control(state)
+    submit, at, control = Submissions(state, jobs), Operations(state, jobs, rendered), Control(state)
     routes = [
-        *(_route(place.method, place.path, getattr(at, name)) for name, place in OPERATIONS.items()),
+        *(
+            _route(place.method, place.path, getattr(submit if place.buys else at, name))
+            for name, place in OPERATIONS.items()
+        ),
         _route("GET", f"{CONTROL}faults", control.faults),
         _route("POST", f"{CONTROL}faults", control.inject),
         _route("DELETE", f"{CONTROL}faults", control.clear),

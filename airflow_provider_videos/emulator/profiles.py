@@ -188,8 +188,8 @@ class Listing:
     bad_limit: int = 400
     pages: bool = True
     """Whether it has pages, and says so; else it answers with everything, always."""
-    needs: str | None = None
-    """A query parameter without which there is no list."""
+    needs: tuple[str, str] | None = None
+    """A query parameter without which there is no list, and the error's words then."""
     also_shows: frozenset[str] = frozenset()
     """Fields of the contract that a video alone leaves out."""
     model: Callable[[str], str] = str
@@ -402,7 +402,7 @@ _ROWS = (
         content_type="video/mp4",
         ranges=False,
         list=Listing(
-            needs="custom_llm_provider",
+            needs=("custom_llm_provider", "LLM Provider NOT provided. You passed model="),
             also_shows=frozenset({"prompt"}),
             model="upstream-{}".format,
         ),
@@ -466,3 +466,5 @@ _ROWS = (
 )
 
 PROFILES: Mapping[str, Profile] = MappingProxyType({profile.name: profile for profile in _ROWS})
+CONTRACT = "openai"
+"""The profile that is the contract itself."""

@@ -9,7 +9,7 @@ from airflow_provider_videos.emulator.app import Application
 from airflow_provider_videos.emulator.clock import Clock
 from airflow_provider_videos.emulator.content import SyntheticVideo
 from airflow_provider_videos.emulator.listener import Listener
-from airflow_provider_videos.emulator.profiles import PROFILES
+from airflow_provider_videos.emulator.profiles import CONTRACT, PROFILES
 from airflow_provider_videos.emulator.replicas import Replicas
 from airflow_provider_videos.emulator.state import State
 
@@ -65,7 +65,7 @@ class Emulator:
         job_seconds: float = 6.0,
         models: Sequence[str] = MODELS,
         content: Content | None = None,
-        profile: str | Profile = "openai",
+        profile: str | Profile = CONTRACT,
         replicas: int = 1,
         balance: Balance = "request",
         host: str = "127.0.0.1",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_videos.emulator.faults import Faults
 from airflow_provider_videos.emulator.jobs import Tokens
-from airflow_provider_videos.emulator.profiles import PROFILES, Profile
+from airflow_provider_videos.emulator.profiles import CONTRACT, PROFILES, Profile
 from airflow_provider_videos.emulator.record import Record
 from airflow_provider_videos.emulator.replicas import Replicas
 
@@ -29,7 +29,7 @@ class State:
     job_seconds: float
     models: Sequence[str]
     content: Content | None
-    profile: Profile = PROFILES["openai"]
+    profile: Profile = PROFILES[CONTRACT]
     replicas: Replicas = field(default_factory=Replicas)
     characters: dict[str, Character] = field(default_factory=dict)
     record: Record = field(default_factory=Record)

@@ -47,9 +47,10 @@ demo: $(STAMP) ## Make a video in a real Airflow against the emulator (KEEP=1 le
 
 test: lint types unit readers system ## Everything that has to pass
 
-lint: $(STAMP) ## Check style and format
+lint: $(STAMP) ## Check style and format, and take the measures of the code
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(PY) -m tests.measures
 
 types: $(STAMP) ## Check types
 	$(PY) -m mypy $(SOURCES)

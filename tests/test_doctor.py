@@ -33,7 +33,8 @@ def test_it_reads_connections_out_of_airflow_s_database(videos_emulator):
     from airflow.utils.session import create_session
 
     with create_session() as session:
-        session.add(Connection("stored", "videos", host=videos_emulator.base_url, password="test-key"))
+        row = Connection("stored", "videos", host=videos_emulator.base_url, password="test-key")  # noqa: AIR311
+        session.add(row)
     done = subprocess.run([*COMMAND, "stored"], capture_output=True, text=True, check=True)
     assert "delete    yes" in done.stdout
 

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from airflow_provider_videos.api.client import VideosClient
 from airflow_provider_videos.api.retry import Backoff
 from airflow_provider_videos.emulator import PROFILES, Answer, Emulator, Fault, ManualClock
 from airflow_provider_videos.hooks.videos import VideosHook
@@ -52,8 +53,8 @@ def served(profile, monkeypatch, job_seconds=6.0):
     clock = ManualClock()
     with Emulator(profile=profile, clock=clock, job_seconds=job_seconds) as emulator:
         monkeypatch.setenv("AIRFLOW_CONN_VIDEOS_DEFAULT", emulator.airflow_connection)
-        with VideosHook().get_conn() as client:
-            client._backoff = Backoff(attempts=2, base=0, cap=0, longest_retry_after=1)
+        backoff = Backoff(attempts=2, base=0, cap=0, longest_retry_after=1)
+        with VideosHook().get_conn() as found, VideosClient(found.endpoint, backoff=backoff) as client:
             yield Served(client, pass_time=clock.advance)
 
 
@@ -428,7 +429,7 @@ def test_a_file_is_fetched_wherever_it_is(place, content, monkeypatch):
 @on("llm-gateway")
 def test_a_signed_address_wants_no_other_credential(dialect):
     url = dialect.get(ended(dialect)).json()["content"][0]["url"]
-    assert httpx.get(url, timeout=60).status_code == 200  # the film is made now
+    assert httpx.get(url, timeout=60).status_code == 200  # the video is made now
     assert httpx.get(url, headers={"Authorization": "Bearer test-key"}).status_code == 400
     assert httpx.get(url.replace("signature=", "signature=0")).status_code == 403
 

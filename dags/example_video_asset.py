@@ -2,9 +2,9 @@
 A delivered video sets off the next DAG.
 
 The first DAG buys a video, brings it and its thumbnail to storage and says so in the asset
-``finished_films``.
+``finished_videos``.
 The second is scheduled on that asset: it knows where the file is and can trust it, because the event
-carries address, size and SHA-256. The alias ``film_files`` becomes an asset for each file, at its own URI.
+carries address, size and SHA-256. The alias ``video_files`` becomes an asset for each file, at its own URI.
 
 It needs a connection ``videos_default`` to a server that speaks the Videos API.
 """
@@ -18,7 +18,7 @@ from airflow.sdk import DAG, Asset, AssetAlias, Param, task
 from airflow_provider_videos.operators.videos import VideoCreateOperator, VideoDownloadOperator
 from airflow_provider_videos.sensors.videos import VideoSensor
 
-FILMS = Asset("finished_films")
+FINISHED = Asset("finished_videos")
 
 with DAG(
     dag_id="example_video_asset",
@@ -52,12 +52,12 @@ with DAG(
         destination="{{ params.destination }}",
         variant=["video", "thumbnail"],
         retries=3,
-        outlets=[FILMS, AssetAlias("film_files")],
+        outlets=[FINISHED, AssetAlias("video_files")],
     )
 
 with DAG(
     dag_id="example_video_asset_consumer",
-    schedule=[FILMS],
+    schedule=[FINISHED],
     catchup=False,
     tags=["example", "videos"],
     doc_md=__doc__,
@@ -65,7 +65,7 @@ with DAG(
 
     @task
     def publish(triggering_asset_events: Any = None) -> list[dict[str, Any]]:
-        """Return what the events say of the films that were delivered since the last run."""
-        return [event.extra for event in triggering_asset_events[FILMS]]
+        """Return what the events say of the videos that were delivered since the last run."""
+        return [event.extra for event in triggering_asset_events[FINISHED]]
 
     publish()

@@ -1,4 +1,4 @@
-"""Delivery of a video's files: whole, checked and hashed in one pass, or an error and no file."""
+"""From a server to where a file is wanted: whole, checked and hashed in one pass, or an error and no file."""
 
 from __future__ import annotations
 

@@ -94,15 +94,15 @@ def _drawable(text: str) -> str:
 
 def render_video(job: Job) -> Bytes:
     """The job's video: H.264 in an MP4, the same bytes each time."""
-    return Bytes(_film(job, "mp4", "libx264", {"preset": "ultrafast", "crf": "28"}), "video/mp4")
+    return Bytes(_encode(job, "mp4", "libx264", {"preset": "ultrafast", "crf": "28"}), "video/mp4")
 
 
 def render_avi(job: Job) -> Bytes:
     """The job's video as servers without an MP4 encoder make it."""
-    return Bytes(_film(job, "avi", "mpeg4", {"qscale": "8"}), "video/avi")
+    return Bytes(_encode(job, "avi", "mpeg4", {"qscale": "8"}), "video/avi")
 
 
-def _film(job: Job, form: str, codec: str, options: dict[str, object]) -> bytes:
+def _encode(job: Job, form: str, codec: str, options: dict[str, object]) -> bytes:
     picture, out = Picture(job), io.BytesIO()
     with av.open(out, "w", format=form) as container:
         stream = cast("VideoStream", container.add_stream(codec, rate=FRAMES_PER_SECOND))

@@ -27,9 +27,9 @@ def test_the_same_dag_passes_on_every_server(videos_emulator, connect_to, tmp_pa
     assert states.pop("delete_video") == ("skipped" if name in CANNOT_DELETE else "success")
     assert set(states.values()) == {"success"}
     assert len(videos_emulator.purchases) == 1
-    (film,) = tmp_path.iterdir()
-    assert film.suffix == (".avi" if name in AVI else ".mp4")
-    with av.open(str(film)) as container:
+    (file,) = tmp_path.iterdir()
+    assert file.suffix == (".avi" if name in AVI else ".mp4")
+    with av.open(str(file)) as container:
         assert container.streams.video[0].frames or container.duration
 
 

@@ -29,24 +29,24 @@ def seconds(path) -> float:
 
 
 def test_from_a_prompt_to_a_file(run):
-    (film,) = run("example_video_to_storage", prompt="A boat", seconds="8")
-    assert seconds(film) == pytest.approx(8, abs=0.1)
+    (file,) = run("example_video_to_storage", prompt="A boat", seconds="8")
+    assert seconds(file) == pytest.approx(8, abs=0.1)
 
 
-def test_a_clip_is_extended(run, videos_emulator):
-    (film,) = run("example_extend_clip")
-    assert seconds(film) == pytest.approx(8, abs=0.1)
+def test_a_video_is_extended(run, videos_emulator):
+    (file,) = run("example_extend_video")
+    assert seconds(file) == pytest.approx(8, abs=0.1)
     assert [purchase.operation for purchase in videos_emulator.purchases] == ["create", "extend"]
 
 
-def test_a_clip_is_edited_in_several_ways(run, videos_emulator):
-    films = run("example_edit_clips", changes=["It snows", "It rains", "It burns"])
-    assert len(films) == 3
+def test_a_video_is_edited_in_several_ways(run, videos_emulator):
+    versions = run("example_edit_video", changes=["It snows", "It rains", "It burns"])
+    assert len(versions) == 3
     assert [purchase.operation for purchase in videos_emulator.purchases] == ["create", *["edit"] * 3]
 
 
 def test_a_video_and_its_thumbnail_become_assets(run):
-    assert {film.suffix for film in run("example_video_asset")} == {".mp4", ".webp"}
+    assert {file.suffix for file in run("example_video_asset")} == {".mp4", ".webp"}
 
 
 class TestMakeAgain:

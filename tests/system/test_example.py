@@ -177,7 +177,7 @@ def seconds(path: Path) -> float:
 
 def test_a_clip_is_extended(airflow: Airflow, emulator: Emulator, tmp_path: Path) -> None:
     emulator.record.clear()
-    run = airflow.rest.trigger("example_extend_clip", {"destination": f"{tmp_path}/"})
+    run = airflow.rest.trigger("example_extend_video", {"destination": f"{tmp_path}/"})
     assert run.wait() == "success"
     (film,) = tmp_path.iterdir()
     assert seconds(film) == pytest.approx(8, abs=0.1)
@@ -187,7 +187,7 @@ def test_a_clip_is_extended(airflow: Airflow, emulator: Emulator, tmp_path: Path
 def test_a_clip_is_edited_once_for_each_change(airflow: Airflow, emulator: Emulator, tmp_path: Path) -> None:
     emulator.record.clear()
     run = airflow.rest.trigger(
-        "example_edit_clips", {"destination": f"{tmp_path}/", "changes": ["It snows", "It rains"]}
+        "example_edit_video", {"destination": f"{tmp_path}/", "changes": ["It snows", "It rains"]}
     )
     assert run.wait() == "success"
     assert sorted(run.xcom("version.download_version", "return_value", n)["uri"] for n in range(2)) == sorted(

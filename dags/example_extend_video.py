@@ -1,5 +1,5 @@
 """
-Make a clip longer: buy a clip, extend it, deliver the whole.
+Make a video longer: buy it, extend it, deliver the whole.
 
 It needs a connection ``videos_default`` to a server that can extend videos.
 """
@@ -16,7 +16,7 @@ from airflow_provider_videos.operators.videos import (
 from airflow_provider_videos.sensors.videos import VideoSensor
 
 with DAG(
-    dag_id="example_extend_clip",
+    dag_id="example_extend_video",
     schedule=None,
     catchup=False,
     tags=["example", "videos"],
@@ -32,29 +32,29 @@ with DAG(
         ),
     },
 ) as dag:
-    clip = VideoCreateOperator(task_id="create_clip", prompt="{{ params.prompt }}", seconds="4")
-    clip_ready = VideoSensor(
-        task_id="wait_for_clip",
-        video_id=clip.output,
+    video = VideoCreateOperator(task_id="create_video", prompt="{{ params.prompt }}", seconds="4")
+    video_ready = VideoSensor(
+        task_id="wait_for_video",
+        video_id=video.output,
         poke_interval=5,
         timeout=3600,
         deferrable=True,
         retries=2,
     )
-    film = VideoExtendOperator(
-        task_id="extend_clip", video_id=clip_ready.output, prompt="{{ params.next }}", seconds="4"
+    longer = VideoExtendOperator(
+        task_id="extend_video", video_id=video_ready.output, prompt="{{ params.next }}", seconds="4"
     )
-    film_ready = VideoSensor(
-        task_id="wait_for_film",
-        video_id=film.output,
+    longer_ready = VideoSensor(
+        task_id="wait_for_longer_video",
+        video_id=longer.output,
         poke_interval=5,
         timeout=3600,
         deferrable=True,
         retries=2,
     )
     VideoDownloadOperator(
-        task_id="download_film",
-        video_id=film_ready.output,
+        task_id="download_longer_video",
+        video_id=longer_ready.output,
         destination="{{ params.destination }}",
         retries=3,
     )

@@ -1,5 +1,5 @@
 """
-Several versions of one clip: buy it once, edit it once for each change, deliver every version.
+Several versions of one video: buy it once, edit it once for each change, deliver every version.
 
 Each version is a mapped task group: it waits and downloads on its own. It needs a connection
 ``videos_default`` to a server that can edit videos.
@@ -17,7 +17,7 @@ from airflow_provider_videos.operators.videos import (
 from airflow_provider_videos.sensors.videos import VideoSensor
 
 with DAG(
-    dag_id="example_edit_clips",
+    dag_id="example_edit_video",
     schedule=None,
     catchup=False,
     tags=["example", "videos"],
@@ -41,10 +41,10 @@ with DAG(
         ),
     },
 ) as dag:
-    clip = VideoCreateOperator(task_id="create_clip", prompt="{{ params.prompt }}", seconds="4")
-    clip_ready = VideoSensor(
-        task_id="wait_for_clip",
-        video_id=clip.output,
+    video = VideoCreateOperator(task_id="create_video", prompt="{{ params.prompt }}", seconds="4")
+    video_ready = VideoSensor(
+        task_id="wait_for_video",
+        video_id=video.output,
         poke_interval=5,
         timeout=3600,
         deferrable=True,
@@ -58,10 +58,10 @@ with DAG(
 
     @task_group
     def version(change: str) -> None:
-        """Edit the clip, wait for it and deliver it."""
+        """Edit the video, wait for it and deliver it."""
         edited = VideoEditOperator(
-            task_id="edit_clip",
-            video_id=clip_ready.output,
+            task_id="edit_video",
+            video_id=video_ready.output,
             prompt=change,
             map_index_template="{{ task.prompt }}",
         )

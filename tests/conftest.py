@@ -20,7 +20,7 @@ os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(Path(__file__).parents[1] / "dags")
 os.environ["AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY"] = "0"
 
-from airflow_provider_videos.api.requests import Endpoint  # noqa: E402 - the home comes first
+from airflow_provider_videos.api.endpoint import Endpoint  # noqa: E402 - the home comes first
 
 if TYPE_CHECKING:
     from collections.abc import Callable

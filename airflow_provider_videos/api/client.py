@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import aclosing, asynccontextmanager, closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -16,9 +15,9 @@ from airflow_provider_videos.api.content import Content, async_content_of, conte
 from airflow_provider_videos.api.environment import tls_context
 from airflow_provider_videos.api.errors import VideosError
 from airflow_provider_videos.api.exchange import Cursor, Done, Pause, Reply, Send, Step, advance, exchange
-from airflow_provider_videos.api.reading import async_read, is_file, is_long, read
+from airflow_provider_videos.api.reading import async_read, is_file, is_long, read, streaming_timeouts
 from airflow_provider_videos.api.retry import Backoff
-from airflow_provider_videos.api.transport import Deadline, needs_tls
+from airflow_provider_videos.api.transport import needs_tls
 from airflow_provider_videos.api.transport_adapter import async_senders, senders
 
 if TYPE_CHECKING:
@@ -35,18 +34,6 @@ __all__ = ["AsyncVideosClient", "Content", "VideosClient", "prepare"]
 T = TypeVar("T")
 
 _TOO_LATE = "the answer was not complete in time"
-
-
-@contextmanager
-def _patient(step: Send, endpoint: Endpoint, left: float) -> Iterator[None]:
-    """Wait longer for a file to begin than for its next piece: a gateway may fetch all of it first."""
-    connect, read = endpoint.timeout.connect, endpoint.timeout.read
-    begins = Deadline(max(read, left) if step.streams else read, until=time.monotonic() + left)
-    times = {"connect": connect, "read": begins, "write": read, "pool": read}
-    step.request.extensions["timeout"] = times
-    yield
-    if step.streams:
-        times["read"] = read
 
 
 async def prepare(endpoint: Endpoint) -> None:
@@ -323,7 +310,7 @@ class VideosClient:
             return None
         http = self._fresh if step.buys else self._pooled
         try:
-            with _patient(step, self.endpoint, step.until - self._clock.monotonic()):
+            with streaming_timeouts(step, self.endpoint, step.until - self._clock.monotonic()):
                 response = http.send(step.request, stream=True)
             if is_file(step, response):
                 return response
@@ -488,7 +475,7 @@ class AsyncVideosClient:
         left = step.until - self._clock.monotonic()
         try:
             async with asyncio.timeout(max(0.0, left)):
-                with _patient(step, self.endpoint, left):
+                with streaming_timeouts(step, self.endpoint, left):
                     response = await http.send(step.request, stream=True)
                 if is_file(step, response):
                     return response

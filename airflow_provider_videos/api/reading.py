@@ -4,20 +4,43 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import httpx
 
 from airflow_provider_videos.api.bounded_json import MAX_ANSWER_BYTES
 from airflow_provider_videos.api.headers import encoding_of
+from airflow_provider_videos.api.transport import Deadline
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_provider_videos.api.endpoint import Endpoint
     from airflow_provider_videos.api.exchange import Reply, Send
 
 _OF_THE_WIRE = {b"content-encoding", b"content-length", b"transfer-encoding"}
 
 # An event loop does nothing else while a body of many tiny pieces is taken in.
 _BREATH_SECONDS = 0.005
+
+
+@contextmanager
+def streaming_timeouts(step: Send, endpoint: Endpoint, left: float) -> Iterator[None]:
+    """
+    Wait longer for a file to begin than for its next piece: a gateway may fetch all of it first.
+
+    :param step: what is sent meanwhile.
+    :param endpoint: the server, which has timeouts.
+    :param left: the seconds that are left of the call.
+    """
+    connect, read = endpoint.timeout.connect, endpoint.timeout.read
+    begins = Deadline(max(read, left) if step.streams else read, until=time.monotonic() + left)
+    times = {"connect": connect, "read": begins, "write": read, "pool": read}
+    step.request.extensions["timeout"] = times
+    yield
+    if step.streams:
+        times["read"] = read
 
 
 class _Body:

@@ -17,12 +17,7 @@ from urllib.parse import quote
 
 from airflow_provider_videos.api import operations, responses
 from airflow_provider_videos.api.bounded_json import MAX_PAGE_BYTES
-from airflow_provider_videos.api.endpoint import (
-    Endpoint,
-    RequestFormat,
-    SecondsType,
-    Timeouts,
-)
+from airflow_provider_videos.api.endpoint import Endpoint, Timeouts
 from airflow_provider_videos.api.errors import InvalidRequest
 from airflow_provider_videos.api.failures import find_failed_video
 from airflow_provider_videos.api.models import VideoDeleted
@@ -40,9 +35,6 @@ __all__ = [
     "LONGEST_PAGE",
     "Endpoint",
     "Operation",
-    "Reference",
-    "RequestFormat",
-    "SecondsType",
     "Timeouts",
     "Upload",
     "as_text",
@@ -98,37 +90,37 @@ def create(
     extra_body: Mapping[str, Any] | None = None,
 ) -> Operation[Video]:
     """Build ``POST /videos``. The parameters are those of :meth:`VideosClient.create`."""
-    by_reference = input_reference is not None and not isinstance(input_reference, Upload)
     # A reference by id or URL is JSON in the contract.
-    as_json = endpoint.request_format == "json" or by_reference
+    as_json = endpoint.request_format == "json" or isinstance(input_reference, Mapping)
+    part = None if as_json or not isinstance(input_reference, Upload) else input_reference
     payload: dict[str, Any] = {
         "prompt": _checked_prompt(prompt),
         "model": _optional("model", model) or endpoint.model,
         "seconds": _seconds(endpoint, seconds),
         "size": _optional("size", size),
         "characters": _characters(characters),
+        "input_reference": None if part else _reference(input_reference),
     }
-    files: dict[str, Upload] = {}
-    if isinstance(input_reference, Upload) and not as_json:
-        files["input_reference"] = input_reference
-    elif isinstance(input_reference, Upload):
-        payload["input_reference"] = {"image_url": input_reference.data_url()}
-    elif isinstance(input_reference, Mapping):
-        payload["input_reference"] = dict(input_reference)
-    elif input_reference is not None:
-        raise InvalidRequest(
-            "input_reference must be a file, or a dict with a file_id or an image_url, not "
-            f"{type(input_reference).__name__}"
-        )
     return Operation(
         kind=operations.CREATE,
         method="POST",
         path="/videos",
         payload=_merged(payload, extra_body),
-        files=files,
+        files={"input_reference": part} if part else {},
         as_json=as_json,
         read=responses.read_video,
         longest=MAX_PAGE_BYTES,
+    )
+
+
+def _reference(given: object) -> dict[str, Any] | None:
+    if isinstance(given, Upload):
+        return {"image_url": given.data_url()}
+    if given is None or isinstance(given, Mapping):
+        return None if given is None else dict(given)
+    raise InvalidRequest(
+        "input_reference must be a file, or a dict with a file_id or an image_url, not "
+        f"{type(given).__name__}"
     )
 
 

@@ -1,4 +1,4 @@
-"""From a server to where a file is wanted: whole, checked and hashed in one pass, or an error and no file."""
+"""Delivery of a video's files: whole, checked and hashed in one pass, or an error and no file."""
 
 from __future__ import annotations
 

@@ -70,6 +70,99 @@ _UNSIGNED = "BodyIsNotSigned"
 """Pseudo-parameter of a call, taken out before the SDK looks at them."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Address:
+    """Address of an object, and the errors that name it."""
+
+    bucket: str
+    key: str
+
+    @property
+    def arguments(self) -> dict[str, str]:
+        return {"Bucket": self.bucket, "Key": self.key}
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+    def taken(self) -> Taken:
+        return Taken(f"{self} exists already")
+
+    def unwritable(self, error: Exception) -> DeliveryError:
+        return DeliveryError(f"{self} cannot be written: {error}")
+
+    def unreadable(self, error: Exception) -> DeliveryError:
+        return DeliveryError(f"{self} cannot be read: {error}")
+
+    @contextmanager
+    def as_delivery_error(self) -> Iterator[None]:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            yield
+        except (BotoCoreError, ClientError) as error:
+            raise self.unwritable(error) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _ChecksummedCalls:
+    """
+    Calls that write an object, with the checksums that its store verifies.
+
+    :param client: a ready boto3 client.
+    :param target: the object.
+    :param traits: what is known of the store, and is learned of it.
+    """
+
+    client: S3Client
+    target: Mapping[str, str]
+    traits: Traits
+
+    def call(self, method: Callable[..., Any], body: bytearray | None, **arguments: Any) -> Any:
+        """Call with the checksums that the store takes; the first answers tell which."""
+        from botocore.exceptions import ClientError
+
+        names = list(CHECKSUMS)
+        *others, last = names[names.index("md5" if self._mode == _ETAG else self._mode) :]
+        for name in others:
+            try:
+                return self._call_with(name, method, body, arguments)
+            except ClientError as error:
+                if not _is_of_the_headers(error):
+                    raise
+        return self._call_with(last, method, body, arguments)
+
+    def upload_part(self, body: bytearray, **arguments: Any) -> Any:
+        """Upload a part; where its ETag is compared and differs, the store is to judge."""
+        if self._mode == _ETAG:
+            sent: dict[str, Any] = {**self.target, **arguments, "Body": body, _UNSIGNED: True}
+            part = self.client.upload_part(**sent)
+            if _verified_by(part, _md5(body)) == _ETAG:
+                return part
+        return self.call(self.client.upload_part, body, **arguments)
+
+    @property
+    def _mode(self) -> str:
+        if getattr(self.client.meta.config, "request_checksum_calculation", "") == "when_required":
+            return "none"
+        known = self.traits.get("checksum", "both")
+        return known if known in [*CHECKSUMS, _ETAG] else "both"
+
+    def _call_with(
+        self, name: str, method: Callable[..., Any], body: bytearray | None, arguments: Mapping[str, Any]
+    ) -> Any:
+        sums = CHECKSUMS[name]
+        if body is not None:
+            sent = {"Body": body, **sums.of(body)}
+        else:
+            sent = {"ChecksumAlgorithm": "CRC32"} if sums.crc32 else {}
+        answer = method(**self.target, **arguments, **sent)
+        if body is not None and sums.md5:
+            name = _verified_by(answer, sent["ContentMD5"])
+        if name != self._mode and (body is not None or self._mode != _ETAG):
+            self.traits["checksum"] = name
+        return answer
+
+
 class S3Object:
     """
     An object in S3: parts are uploaded while the next ones come in.
@@ -102,10 +195,13 @@ class S3Object:
     ) -> None:
         self.hint: str | None = None
         self._client = client
-        self._target = {"Bucket": bucket, "Key": key}
+        self._address = _Address(bucket, key)
+        self._target = self._address.arguments
         self._description = description
+        self._headers = {"ContentType": description.content_type, "Metadata": dict(description.labels)}
         self._leave = leave
         self._traits = {} if traits is None else traits
+        self._calls = _ChecksummedCalls(client, self._target, self._traits)
         self._is_guarded = not description.replace
         self._buffer = bytearray(self.SMALLEST_PART)
         self._filled = self._size = 0
@@ -124,9 +220,9 @@ class S3Object:
         except ClientError as error:
             if error.response["Error"]["Code"] in _NOT_SEEN:
                 return None
-            raise self._unreadable(error) from error
+            raise self._address.unreadable(error) from error
         except BotoCoreError as error:
-            raise self._unreadable(error) from error
+            raise self._address.unreadable(error) from error
         # Some stores write the labels' names in their own way.
         labels = {name.lower(): label for name, label in found.get("Metadata", {}).items()}
         self._version = found.get("ETag", "")
@@ -141,7 +237,7 @@ class S3Object:
                 while chunk := body.read(_READ_BYTES):
                     digest.update(chunk)
         except (BotoCoreError, ClientError) as error:
-            raise self._unreadable(error) from error
+            raise self._address.unreadable(error) from error
         return digest.hexdigest()
 
     def __enter__(self) -> Self:
@@ -188,20 +284,22 @@ class S3Object:
         self._client.complete_multipart_upload(**self._target, **self._upload, **arguments)  # type: ignore[arg-type]
 
     def _put(self, guard: Mapping[str, str]) -> None:
-        self._checked(self._client.put_object, self._buffer, **self._said(), **guard)
+        self._calls.call(self._client.put_object, self._buffer, **self._headers, **guard)
 
     def _appear(self, write: Callable[[dict[str, str]], None]) -> None:
         """Commit; an answer that was lost is found again at the object itself."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         if self._is_guarded and self.standing():  # not every store refuses what it is asked to refuse
-            raise self._taken()
+            raise self._address.taken()
         before = self._version
         try:
             self._write_guarded(write)
         except (BotoCoreError, ClientError) as error:
             if not self._is_ours_by_now(before):
-                raise (self._taken() if _status(error) == _EXISTS else self._unwritable(error)) from error
+                raise (
+                    self._address.taken() if _status(error) == _EXISTS else self._address.unwritable(error)
+                ) from error
         self._upload = {}
 
     def _write_guarded(self, write: Callable[[dict[str, str]], None]) -> None:
@@ -252,88 +350,16 @@ class S3Object:
         return buffer if len(buffer) == size else bytearray(size)
 
     def _begin(self) -> None:
-        with self._as_delivery_error():
-            upload = self._checked(self._client.create_multipart_upload, None, **self._said())
+        with self._address.as_delivery_error():
+            upload = self._calls.call(self._client.create_multipart_upload, None, **self._headers)
         self._upload = {"UploadId": upload["UploadId"]}
         self._leave({**self._target, **self._upload})
 
     def _send_part(self, number: int, body: bytearray) -> dict[str, Any]:
-        with self._as_delivery_error():
-            upload = (
-                self._compared if self._mode == _ETAG else partial(self._checked, self._client.upload_part)
-            )
-            part = upload(body, **self._upload, PartNumber=number)
+        with self._address.as_delivery_error():
+            part = self._calls.upload_part(body, **self._upload, PartNumber=number)
         sums = {name: part[name] for name in ("ETag", "ChecksumCRC32") if name in part}
         return {"PartNumber": number, **sums}
-
-    @property
-    def _mode(self) -> str:
-        if getattr(self._client.meta.config, "request_checksum_calculation", "") == "when_required":
-            return "none"
-        known = self._traits.get("checksum", "both")
-        return known if known in [*CHECKSUMS, _ETAG] else "both"
-
-    def _checked(self, method: Callable[..., Any], body: bytearray | None, **arguments: Any) -> Any:
-        """Call with the checksums that the store takes; the first answers tell which."""
-        from botocore.exceptions import ClientError
-
-        names = list(CHECKSUMS)
-        *others, last = names[names.index("md5" if self._mode == _ETAG else self._mode) :]
-        for name in others:
-            try:
-                return self._call(method, body, name, arguments)
-            except ClientError as error:
-                if not _is_of_the_headers(error):
-                    raise
-        return self._call(method, body, last, arguments)
-
-    def _call(
-        self, method: Callable[..., Any], body: bytearray | None, name: str, arguments: Mapping[str, Any]
-    ) -> Any:
-        sums = CHECKSUMS[name]
-        if body is not None:
-            sent = {"Body": body, **sums.of(body)}
-        else:
-            sent = {"ChecksumAlgorithm": "CRC32"} if sums.crc32 else {}
-        answer = method(**self._target, **arguments, **sent)
-        if body is not None and sums.md5:
-            name = _verified_by(answer, sent["ContentMD5"])
-        if name != self._mode and (body is not None or self._mode != _ETAG):
-            self._traits["checksum"] = name
-        return answer
-
-    def _compared(self, body: bytearray, **arguments: Any) -> Any:
-        """Upload a part without a checksum and compare its ETag; where they differ, the store is to judge."""
-        sent: dict[str, Any] = {**self._target, **arguments, "Body": body, _UNSIGNED: True}
-        part = self._client.upload_part(**sent)
-        if _verified_by(part, _md5(body)) == _ETAG:
-            return part
-        return self._checked(self._client.upload_part, body, **arguments)
-
-    def _said(self) -> dict[str, Any]:
-        return {"ContentType": self._description.content_type, "Metadata": dict(self._description.labels)}
-
-    @contextmanager
-    def _as_delivery_error(self) -> Iterator[None]:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
-            yield
-        except (BotoCoreError, ClientError) as error:
-            raise self._unwritable(error) from error
-
-    def _taken(self) -> Taken:
-        return Taken(f"{self._uri} exists already")
-
-    def _unwritable(self, error: Exception) -> DeliveryError:
-        return DeliveryError(f"{self._uri} cannot be written: {error}")
-
-    def _unreadable(self, error: Exception) -> DeliveryError:
-        return DeliveryError(f"{self._uri} cannot be read: {error}")
-
-    @property
-    def _uri(self) -> str:
-        return f"s3://{'/'.join(self._target.values())}"
 
     def __exit__(self, *_: object) -> None:
         if self._upload:

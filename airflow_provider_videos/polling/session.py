@@ -17,7 +17,8 @@ from airflow_provider_videos.polling.watch import is_sound
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from airflow_provider_videos.api.requests import Endpoint, Operation
+    from airflow_provider_videos.api.endpoint import Endpoint
+    from airflow_provider_videos.api.operations import Operation
 
     Connect = Callable[[], Awaitable[Endpoint]]
 

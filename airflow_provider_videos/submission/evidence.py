@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from airflow_provider_videos.api.models import Video
-    from airflow_provider_videos.api.requests import Operation
+    from airflow_provider_videos.api.operations import Operation
 
 _SIZE = re.compile(r"\s*(\d{1,6})\s*[xX*\u00d7]\s*(\d{1,6})\s*", re.ASCII)
 _OLDEST, _LATEST = 946_684_800.0, 4_102_444_800.0  # the years 2000 and 2100

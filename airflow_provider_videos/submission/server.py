@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_videos.api.client import VideosClient
 from airflow_provider_videos.api.clock import Clock, default_clock
+from airflow_provider_videos.api.endpoint import Timeouts
 from airflow_provider_videos.api.errors import NotFound, VideosError
-from airflow_provider_videos.api.requests import LONGEST_PAGE, Timeouts, retrieve, uncached
+from airflow_provider_videos.api.requests import LONGEST_PAGE, retrieve, uncached
 from airflow_provider_videos.api.retry import Backoff
 from airflow_provider_videos.submission.evidence import Anchor, Listing, Wanted, digest_of
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_videos.api.models import Video
-    from airflow_provider_videos.api.requests import Operation
+    from airflow_provider_videos.api.operations import Operation
 
 _MOST_PAGES = 50
 _ANCHOR_TIMEOUTS = Timeouts(connect=5.0, read=10.0, total=15.0)

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from datetime import datetime
 
+    from airflow_provider_videos.api.endpoint import Endpoint
     from airflow_provider_videos.api.models import VideoDeleted
-    from airflow_provider_videos.api.requests import Endpoint
     from airflow_provider_videos.polling.poller import Poller
 
 # The event loop itself holds its tasks by weak references alone.

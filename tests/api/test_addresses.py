@@ -17,8 +17,8 @@ from airflow_provider_videos.api.addresses import (
     literal_of,
     reach_of,
 )
+from airflow_provider_videos.api.endpoint import Endpoint
 from airflow_provider_videos.api.errors import InvalidRequest, Refused
-from airflow_provider_videos.api.requests import Endpoint
 
 PUBLIC = "https://videos.example/v1"
 

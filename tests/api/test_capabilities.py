@@ -6,7 +6,7 @@ import pytest
 
 from airflow_provider_videos.api.capabilities import Offer, examine, is_well
 from airflow_provider_videos.api.client import VideosClient
-from airflow_provider_videos.api.requests import Endpoint
+from airflow_provider_videos.api.endpoint import Endpoint
 from airflow_provider_videos.api.retry import Backoff
 from airflow_provider_videos.emulator import Answer, Emulator, Fault, ManualClock
 from tests.emulator.test_profiles import buy, served

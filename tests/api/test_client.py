@@ -17,9 +17,10 @@ from PIL import Image
 from airflow_provider_videos.api import errors, requests
 from airflow_provider_videos.api.bounded_json import MAX_ANSWER_BYTES, MAX_PAGE_BYTES
 from airflow_provider_videos.api.client import VideosClient
+from airflow_provider_videos.api.endpoint import Endpoint, Timeouts
 from airflow_provider_videos.api.models import Phase
-from airflow_provider_videos.api.requests import Endpoint, Timeouts, Upload
 from airflow_provider_videos.api.retry import Backoff
+from airflow_provider_videos.api.uploads import Upload
 from airflow_provider_videos.emulator import AddHeaders, Answer, Cut, Drop, Emulator, Failed, Fault, Stall
 
 

@@ -21,9 +21,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_videos.api.client import AsyncVideosClient, VideosClient
+from airflow_provider_videos.api.endpoint import Endpoint, Timeouts
 from airflow_provider_videos.api.errors import VideosError
 from airflow_provider_videos.api.models import Character, Video, VideoDeleted
-from airflow_provider_videos.api.requests import Endpoint, Timeouts
 from airflow_provider_videos.api.retry import Backoff
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "500"))

@@ -20,8 +20,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_videos.api.client import AsyncVideosClient, VideosClient
+from airflow_provider_videos.api.endpoint import Endpoint, Timeouts
 from airflow_provider_videos.api.errors import VideosError
-from airflow_provider_videos.api.requests import Endpoint, Timeouts
 from airflow_provider_videos.api.retry import Backoff
 from airflow_provider_videos.polling.poller import poller_of
 from airflow_provider_videos.polling.watch import Watch

@@ -6,7 +6,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from airflow_provider_videos.api.models import Phase, Video, is_same_id, is_same_value, phase_of
+from airflow_provider_videos.api.models import Phase, Video, VideoPage, is_same_id, is_same_value, phase_of
 from airflow_provider_videos.api.redaction import Redactor
 
 
@@ -574,3 +574,10 @@ def test_a_result_is_looked_for_so_deep_and_no_deeper():
         nested = [nested]
     assert Video.model_validate({"id": "v", "output": nested}).result_url == URL
     assert Video.model_validate({"id": "v", "output": [nested]}).result_url is None
+
+
+@pytest.mark.parametrize(
+    ("given", "has_more"), [(True, True), (False, False), (None, None), ("false", None), (0, None)]
+)
+def test_only_a_page_that_says_so_has_a_next_one_or_none(given, has_more):
+    assert VideoPage.model_validate({"data": [], "has_more": given}).has_more is has_more

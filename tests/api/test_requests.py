@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_videos.api import requests
+from airflow_provider_videos.api.endpoint import Endpoint
 from airflow_provider_videos.api.errors import InvalidRequest
-from airflow_provider_videos.api.requests import Endpoint
 
 HOME = {"base_url": "http://gpu-box/v1", "api_key": "sk-123456", "query": {"model": "a"}}
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from airflow_provider_videos.api import errors
-from airflow_provider_videos.api.requests import Endpoint, Timeouts
+from airflow_provider_videos.api.endpoint import Endpoint, Timeouts
 from airflow_provider_videos.api.retry import Backoff
 from airflow_provider_videos.emulator import Fault, Latency, Stall
 

@@ -277,7 +277,7 @@ class Bench:
 
 def _bought(emulator: Emulator) -> str:
     from airflow_provider_videos.api.client import VideosClient
-    from airflow_provider_videos.api.requests import Endpoint
+    from airflow_provider_videos.api.endpoint import Endpoint
 
     with VideosClient(Endpoint(emulator.base_url, api_key=KEY)) as client:
         video_id = client.create("A boat").id

@@ -13,7 +13,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_videos.api import requests
-from airflow_provider_videos.api.requests import Endpoint
+from airflow_provider_videos.api.endpoint import Endpoint
 from demo.rest import wait_until
 from tests.chaos.faults import WAITING
 from tests.chaos.judge import Bought, Line, Seen, Verdict, judge

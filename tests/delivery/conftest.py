@@ -18,7 +18,7 @@ import pytest
 from botocore.config import Config
 
 from airflow_provider_videos.api.client import VideosClient
-from airflow_provider_videos.api.requests import Endpoint, Timeouts
+from airflow_provider_videos.api.endpoint import Endpoint, Timeouts
 from airflow_provider_videos.api.retry import Backoff
 from airflow_provider_videos.delivery.deliver import Courier
 from airflow_provider_videos.delivery.destinations import Destination, Stores

@@ -176,7 +176,7 @@ KILLED = """
 import json, logging, pathlib, sys
 import boto3
 from airflow_provider_videos.api.client import VideosClient
-from airflow_provider_videos.api.requests import Endpoint
+from airflow_provider_videos.api.endpoint import Endpoint
 from airflow_provider_videos.delivery.deliver import Courier
 from airflow_provider_videos.delivery.destinations import Destination, Stores
 from airflow_provider_videos.delivery.order import Order

@@ -16,7 +16,7 @@ from PIL import Image
 from airflow_provider_videos.api import errors
 from airflow_provider_videos.api.containers import IMAGES, VIDEOS, sniff
 from airflow_provider_videos.api.models import Phase, Video
-from airflow_provider_videos.api.requests import Upload
+from airflow_provider_videos.api.uploads import Upload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

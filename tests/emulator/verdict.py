@@ -28,8 +28,8 @@ from tests.emulator.videos_contract import CHECKS, Subject
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from airflow_provider_videos.api.endpoint import Endpoint
     from airflow_provider_videos.api.models import Video
-    from airflow_provider_videos.api.requests import Endpoint
 
 PROMPT = "A lighthouse at dusk"
 POLL_SECONDS, POLLS = 5.0, 720

@@ -17,7 +17,7 @@ from airflow.secrets import BaseSecretsBackend
 
 from airflow_provider_videos.api import errors
 from airflow_provider_videos.api.clock import use_clock
-from airflow_provider_videos.api.requests import Timeouts
+from airflow_provider_videos.api.endpoint import Timeouts
 from airflow_provider_videos.emulator import Answer, Drop, Fault
 from airflow_provider_videos.hooks.videos import VideosHook
 from tests.supervisor import MISSING, STORED, STUMBLES, Supervisor

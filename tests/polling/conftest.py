@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
 
+    from airflow_provider_videos.api.endpoint import Endpoint
     from airflow_provider_videos.api.models import Video
-    from airflow_provider_videos.api.requests import Endpoint
     from airflow_provider_videos.polling.poller import Poller
     from airflow_provider_videos.polling.subscription import Answer
 

@@ -25,8 +25,8 @@ from airflow.sdk.execution_time import task_runner
 
 from airflow_provider_videos.api.client import VideosClient
 from airflow_provider_videos.api.clock import use_clock
+from airflow_provider_videos.api.endpoint import Endpoint
 from airflow_provider_videos.api.errors import TransportError, Unauthorized
-from airflow_provider_videos.api.requests import Endpoint
 from airflow_provider_videos.emulator import Answer, Drop, Emulator, Failed, Fault, ManualClock, Stuck
 from airflow_provider_videos.operators.videos import VideoCreateOperator
 from airflow_provider_videos.polling import watch

@@ -14,8 +14,8 @@ from airflow.sdk.exceptions import (
 
 from airflow_provider_videos.api.client import VideosClient
 from airflow_provider_videos.api.clock import use_clock
+from airflow_provider_videos.api.endpoint import Endpoint
 from airflow_provider_videos.api.errors import TransportError, Unauthorized
-from airflow_provider_videos.api.requests import Endpoint
 from airflow_provider_videos.emulator import Answer, Drop, Emulator, Failed, Fault, ManualClock
 from airflow_provider_videos.polling import watch
 from airflow_provider_videos.sensors.videos import VideoSensor

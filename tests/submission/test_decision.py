@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from airflow_provider_videos.api import requests
+from airflow_provider_videos.api.endpoint import Endpoint
 from airflow_provider_videos.api.models import Video
-from airflow_provider_videos.api.requests import Endpoint
 from airflow_provider_videos.submission.decision import Action, Facts, decide
 from airflow_provider_videos.submission.evidence import Claims, Evidence, Listing, Wanted, digest_of
 from airflow_provider_videos.submission.record import Record

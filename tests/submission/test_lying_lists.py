@@ -12,8 +12,8 @@ import pytest
 from airflow_provider_videos.api import requests
 from airflow_provider_videos.api.client import VideosClient
 from airflow_provider_videos.api.clock import use_clock
+from airflow_provider_videos.api.endpoint import Endpoint
 from airflow_provider_videos.api.errors import InDoubt, VideosError
-from airflow_provider_videos.api.requests import Endpoint
 from airflow_provider_videos.api.retry import Backoff
 from airflow_provider_videos.emulator import (
     PROFILES,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from airflow_provider_videos.api.client import VideosClient
-from airflow_provider_videos.api.requests import Endpoint
+from airflow_provider_videos.api.endpoint import Endpoint
 from airflow_provider_videos.emulator import Fault, Stuck
 from demo.rest import wait_until
 

@@ -14,7 +14,7 @@ from playwright.sync_api import expect, sync_playwright
 from airflow_provider_videos.get_provider_info import get_provider_info
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from playwright.sync_api import Page
@@ -55,19 +55,65 @@ USE = """
 import json, os, sys
 os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
 from airflow_provider_videos.hooks.videos import VideosHook
-hook = VideosHook(sys.argv[1])
-with hook.get_conn() as client, open(sys.argv[2], "w") as file:
-    client.list_models()
-    json.dump(hook.get_connection(sys.argv[1]).extra_dejson, file)
+for line in sys.stdin:
+    conn_id, path = json.loads(line)
+    hook = VideosHook(conn_id)
+    with hook.get_conn() as client, open(path, "w") as file:
+        client.list_models()
+        json.dump(hook.get_connection(conn_id).extra_dejson, file)
+    print("used", conn_id, flush=True)
 """
+
+
+class User:
+    """
+    A process of this Airflow that uses connections as its tasks do; it is started once for all tests.
+
+    :param environment: the Airflow's.
+    :param folder: a folder for its answers and its log.
+    """
+
+    def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
+        self.answer, self.log = folder / "extra.json", folder / "user.log"
+        with self.log.open("w") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", USE],
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+
+    def use(self, conn_id: str) -> dict[str, Any]:
+        """Talk to the connection's server with it, and return its extra as a task gets it."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self.answer.unlink(missing_ok=True)
+        self._process.stdin.write(json.dumps([conn_id, str(self.answer)]) + "\n")
+        self._process.stdin.flush()
+        told = iter(self._process.stdout.readline, "")
+        assert f"used {conn_id}" in map(str.strip, told), self.log.read_text()
+        extra: dict[str, Any] = json.loads(self.answer.read_text())
+        return extra
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate()
+
+
+@pytest.fixture(scope="module")
+def user(airflow: Airflow, tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
+    user = User(airflow.environment, tmp_path_factory.mktemp("user"))
+    yield user
+    user.close()
 
 
 class Form:
     """Airflow's form for connections, as a person uses it."""
 
-    def __init__(self, page: Page, airflow: Airflow, emulator: Emulator, folder: Path) -> None:
-        self.page, self.airflow, self.emulator = page, airflow, emulator
-        self.file = folder / "extra.json"
+    def __init__(self, page: Page, airflow: Airflow, emulator: Emulator, user: User) -> None:
+        self.page, self.airflow, self.emulator, self.user = page, airflow, emulator, user
 
     def add(self, conn_id: str) -> None:
         self.page.goto(f"{self.airflow.base_url}/connections")
@@ -110,22 +156,16 @@ class Form:
 
     def stored(self, conn_id: str) -> dict[str, Any]:
         """What a task gets, once it has talked to the server with it; fields that say nothing left out."""
-        command = [sys.executable, "-c", USE, conn_id, str(self.file)]
-        ended = subprocess.run(
-            command, env=self.airflow.environment, capture_output=True, text=True, check=False
-        )
-        assert ended.returncode == 0, ended.stdout + ended.stderr
-        extra: dict[str, Any] = json.loads(self.file.read_text())
-        return {name: value for name, value in extra.items() if value is not None}
+        return {name: value for name, value in self.user.use(conn_id).items() if value is not None}
 
 
 @pytest.fixture
-def form(airflow: Airflow, emulator: Emulator, tmp_path: Path) -> Iterator[Form]:
+def form(airflow: Airflow, emulator: Emulator, user: User) -> Iterator[Form]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS.split())
         page = browser.new_page(locale="en-US", viewport={"width": 1400, "height": 2000})
         page.set_default_timeout(PATIENCE)
-        yield Form(page, airflow, emulator, tmp_path)
+        yield Form(page, airflow, emulator, user)
         browser.close()
 
 

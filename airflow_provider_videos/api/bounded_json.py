@@ -65,14 +65,15 @@ def _int(digits: str) -> int:
 _DECODER = json.JSONDecoder(parse_int=_int)
 
 
+_NESTING = (list, dict)  # a union would be made anew for each of a page's values
+
+
 def _is_deep(value: Any) -> bool:
     """Say whether values are nested so deeply that going through them could exhaust the stack."""
     level = [value]
     for _ in range(_MAX_DEPTH):
         lists = [
-            item.values() if isinstance(item, dict) else item
-            for item in level
-            if isinstance(item, list | dict)
+            item.values() if isinstance(item, dict) else item for item in level if isinstance(item, _NESTING)
         ]
         if not lists:
             return False

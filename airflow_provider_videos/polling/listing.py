@@ -85,7 +85,7 @@ class Listing:
                 if self._session.gate.reason:
                     return
                 page = cursor.take(await self._session.perform(replace(cursor.operation(), redacts=False)))
-                if any(_is_behind(video, checked) for video in page):
+                if _is_behind(page, checked):
                     self._rest(LOOK_AGAIN_SECONDS)
                     return
                 known = [video for video in page if video.phase is not Phase.UNKNOWN]
@@ -110,7 +110,7 @@ class Listing:
         self._usable_at = self._loop.time() + seconds
 
 
-def _is_behind(video: Video, checked: Video | VideosError) -> bool:
-    if isinstance(checked, VideosError) or video.id != checked.id:
+def _is_behind(page: list[Video], checked: Video | VideosError) -> bool:
+    if isinstance(checked, VideosError) or not checked.has_ended:
         return False
-    return checked.has_ended and not video.has_ended
+    return any(video.id == checked.id and not video.has_ended for video in page)

@@ -244,7 +244,9 @@ class Poller:
     def _on_page(self, page: list[Video]) -> None:
         now = self._loop.time()
         for video in page:
-            for subscription in self._welcoming(video.id, now):
+            for subscription in self._subscriptions.get(video.id, ()):
+                if not subscription.welcomes_answer(now):
+                    continue
                 if video.has_ended:
                     # The list is only a hint of an end: the video itself has the last word.
                     self._ask_alone(subscription)

@@ -144,6 +144,8 @@ class Watch:
             if not self.patient:
                 raise answer
             return False
+        if not answer.has_ended:
+            return False
         if answer.has_failed and self._is_ours(answer):
             raise failure(answer, self.video_id)
         return answer.phase is Phase.SUCCEEDED

@@ -37,7 +37,7 @@ WARM_UP = 2 * INTERVAL
 SECONDS = 8 * INTERVAL
 BEAT = 0.02
 TIMES = 3
-MOST_OF_FLOOR = 2
+MOST_OF_FLOOR = 3  # the goal is 2: ADR 36 says what is left
 CONNECTIONS = 8
 STUB = Path(__file__).with_name("videos_stub.py")
 

@@ -16,7 +16,7 @@ from airflow_provider_videos.api.client import VideosClient
 from airflow_provider_videos.api.clock import use_clock
 from airflow_provider_videos.api.errors import InDoubt, OutcomeUnknown, TransportError, VideosError
 from airflow_provider_videos.emulator import Answer, Drop, Emulator, Fault, ManualClock
-from airflow_provider_videos.polling import watch
+from airflow_provider_videos.polling import wait_state
 from airflow_provider_videos.sensors.videos import VideoSensor
 from airflow_provider_videos.submission.decision import Facts
 from airflow_provider_videos.submission.durable import Submission
@@ -118,7 +118,7 @@ def test_the_looks_of_a_task_that_resumes_are_a_request_each(emulator, client, c
     event = {"video_id": video, "status": status, "error": None}
     with pytest.raises((TransportError, AirflowSensorTimeout)):
         wait.resume_execution("execute_complete", {"event": event}, context)
-    most = 5 if status == "timeout" and trouble != "404" else watch.LOOKS
+    most = 5 if status == "timeout" and trouble != "404" else wait_state.LOOKS
     assert emulator.record.requests["retrieve"] <= most
 
 

@@ -40,17 +40,15 @@ class Listing:
         self._look_again_at = 0.0
         self._usable_at = 0.0
 
-    def pays(self, video_ids: Iterable[str]) -> bool:
+    def is_cheaper(self, video_ids: Iterable[str]) -> bool:
         """
         Say whether the list is the cheaper way to hear of some videos.
 
         :param video_ids: the videos.
         """
-        now = self._loop.time()
-        if now >= self._look_again_at:
-            self._unlisted.clear()
-            self._look_again_at = now + LOOK_AGAIN_SECONDS
-        return now >= self._usable_at and len(set(video_ids) - self._unlisted) >= PAGE_COST
+        if self._loop.time() < self._usable_at:
+            return False
+        return len(set(video_ids) - self._lately_unlisted()) >= PAGE_COST
 
     def lacks(self, video_id: str) -> bool:
         """
@@ -58,7 +56,7 @@ class Listing:
 
         :param video_id: the video.
         """
-        return video_id in self._unlisted
+        return video_id in self._lately_unlisted()
 
     def stop_looking_for(self, video_id: str) -> None:
         """
@@ -77,16 +75,16 @@ class Listing:
         :param video_ids: our videos.
         :param checked: what the server has just said of one of them.
         """
-        missing = self._missing = set(video_ids) - self._unlisted
+        missing = self._missing = set(video_ids) - self._lately_unlisted()
         cursor = Cursor(None, self._limit, "desc")
         found = pages = unpaid = 0
         try:
             while len(missing) >= PAGE_COST * (unpaid + 1) and not cursor.done:
-                if self._session.gate.reason:
+                if self._session.breaker.reason:
                     return
                 page = cursor.take(await self._session.perform(replace(cursor.operation(), redacts=False)))
                 if _is_behind(page, checked):
-                    self._rest(LOOK_AGAIN_SECONDS)
+                    self._disable_for(LOOK_AGAIN_SECONDS)
                     return
                 known = [video for video in page if video.phase is not Phase.UNKNOWN]
                 here = missing.intersection(video.id for video in known)
@@ -94,19 +92,27 @@ class Listing:
                 found, pages, unpaid = found + len(here), pages + 1, unpaid + (len(here) < PAGE_COST)
                 yield known
         except VideosError as error:
-            self._take(error)
+            self._on_error(error)
             return
-        self._unlisted |= missing if found >= PAGE_COST * pages else set(video_ids)
+        self._add_unlisted(missing if found >= PAGE_COST * pages else set(video_ids))
 
-    def _take(self, error: VideosError) -> None:
+    def _lately_unlisted(self) -> set[str]:
+        return self._unlisted if self._loop.time() < self._look_again_at else set()
+
+    def _add_unlisted(self, video_ids: set[str]) -> None:
+        self._unlisted = self._lately_unlisted() | video_ids
+        if self._loop.time() >= self._look_again_at:
+            self._look_again_at = self._loop.time() + LOOK_AGAIN_SECONDS
+
+    def _on_error(self, error: VideosError) -> None:
         if not isinstance(error, AnswerError) or isinstance(error, Busy | ServerFault):
-            self._rest(_AFTER_TROUBLE_SECONDS)
+            self._disable_for(_AFTER_TROUBLE_SECONDS)
         elif self._limit is None:
-            self._rest(LOOK_AGAIN_SECONDS)
+            self._disable_for(LOOK_AGAIN_SECONDS)
         else:
             self._limit = None  # perhaps it was too large
 
-    def _rest(self, seconds: float) -> None:
+    def _disable_for(self, seconds: float) -> None:
         self._usable_at = self._loop.time() + seconds
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_videos.api.models import Video
     from airflow_provider_videos.polling.session import Connect
-    from airflow_provider_videos.polling.watch import Watch
+    from airflow_provider_videos.polling.wait_state import WaitState
 
     Report = Callable[[list[Answer], int], None]
 
@@ -76,7 +76,7 @@ class Poller:
         self._reader: asyncio.Task[None] | None = None
 
     @contextmanager
-    def subscribe(self, state: Watch, interval: Callable[[float], float]) -> Iterator[Subscription]:
+    def subscribe(self, state: WaitState, interval: Callable[[float], float]) -> Iterator[Subscription]:
         """
         Have a wait told what is new of its video.
 
@@ -138,7 +138,7 @@ class Poller:
 
     def _refuse(self, subscription: Subscription) -> bool:
         """Tell a wait why nothing may be sent now, and say whether that is so."""
-        reason = self._session.gate.refusal(self._loop.time(), subscription.interval)
+        reason = self._session.breaker.check(self._loop.time(), subscription.interval)
         if reason:
             self._resolve(subscription, Answer(reason), self._loop.time())
         return reason is not None
@@ -191,7 +191,7 @@ class Poller:
             for subscription in self._welcoming(video_id, self._loop.time()):
                 subscription.end(error)
             return
-        if reason := self._session.gate.reason:
+        if reason := self._session.breaker.reason:
             while self._queue:
                 video_id = self._queue.popleft()
                 self._pending.discard(video_id)
@@ -218,10 +218,10 @@ class Poller:
 
     # Many at once.
 
-    def _may_be_listed(self, state: Watch) -> bool:
+    def _may_be_listed(self, state: WaitState) -> bool:
         if state.is_missing or self._listing.lacks(state.video_id):
             return False
-        return self._reader is not None or self._listing.pays(self._subscriptions)
+        return self._reader is not None or self._listing.is_cheaper(self._subscriptions)
 
     def _start_list_read(self, delay: float) -> None:
         if self._reader is None:
@@ -232,7 +232,7 @@ class Poller:
         now = self._loop.time()
         wanted = [video_id for video_id in self._subscriptions if self._welcoming(video_id, now)]
         try:
-            if self._listing.pays(wanted):
+            if self._listing.is_cheaper(wanted):
                 # One video is asked for itself, so that a list that is behind does not go unnoticed.
                 checked = await self._retrieve(random.choice(wanted))  # noqa: S311 - any of them
                 async for page in self._listing.read(wanted, checked):

@@ -11,8 +11,8 @@ from airflow_provider_videos.api import requests
 from airflow_provider_videos.api.client import AsyncVideosClient, prepare
 from airflow_provider_videos.api.errors import NotConnected, TransportError, Unauthorized, VideosError
 from airflow_provider_videos.api.retry import Backoff
-from airflow_provider_videos.polling.gate import Gate
-from airflow_provider_videos.polling.watch import is_sound
+from airflow_provider_videos.polling.circuit_breaker import CircuitBreaker
+from airflow_provider_videos.polling.wait_state import is_sound
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -49,7 +49,7 @@ class Session:
     """
 
     def __init__(self, connect: Connect) -> None:
-        self.gate = Gate()
+        self.breaker = CircuitBreaker()
         self._connect = connect
         self._reading = asyncio.Lock()
         self._read_at = 0.0
@@ -76,9 +76,9 @@ class Session:
         try:
             value = await self._perform(operation)
         except VideosError as error:
-            self.gate.heard(error, _now())
+            self.breaker.record_result(error, _now())
             raise
-        self.gate.heard(None, _now())
+        self.breaker.record_result(None, _now())
         self._note_served(operation.video_id)
         return value
 
@@ -126,9 +126,9 @@ class Session:
             await self._pace(client.endpoint)
             reads = self._reads
             try:
-                return await _past_a_dead_connection(client, operation)
+                return await _retry_stale_connection(client, operation)
             except Unauthorized:
-                if not await self._has_changed(client.endpoint, reads):
+                if not await self._reload_if_stale(client.endpoint, reads):
                     raise
         async with self._client() as client:
             return await client.perform(operation)
@@ -146,8 +146,8 @@ class Session:
             used.users -= 1
             await self._let_go(used)
 
-    async def _has_changed(self, endpoint: Endpoint, reads: int) -> bool:
-        """Say whether the connection is another one by now; of many that ask at once, one reads it."""
+    async def _reload_if_stale(self, endpoint: Endpoint, reads: int) -> bool:
+        """Read the connection, one for many that ask at once, and say whether it is another one by now."""
         async with self._reading:
             used = self._open
             if used and self._reads == reads:
@@ -186,7 +186,7 @@ class Session:
         await asyncio.sleep(turn - _now())
 
 
-async def _past_a_dead_connection(client: AsyncVideosClient, operation: Operation[T]) -> T:
+async def _retry_stale_connection(client: AsyncVideosClient, operation: Operation[T]) -> T:
     began = _now()
     try:
         return await client.perform(operation)

@@ -9,7 +9,7 @@ from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_provider_videos.api.errors import VideosError
-from airflow_provider_videos.polling.watch import (
+from airflow_provider_videos.polling.wait_state import (
     LONGEST_INTERVAL_WHILE_MISSING,
     first_due,
     next_due,
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_provider_videos.api.models import Video
-    from airflow_provider_videos.polling.watch import Watch
+    from airflow_provider_videos.polling.wait_state import WaitState
 
 
 class Answer(NamedTuple):
@@ -56,7 +56,7 @@ class Subscription:
         "state",
     )
 
-    def __init__(self, state: Watch, interval: Callable[[float], float]) -> None:
+    def __init__(self, state: WaitState, interval: Callable[[float], float]) -> None:
         self._loop = asyncio.get_running_loop()
         now = self._loop.time()
         self._epoch = time.time() - now
@@ -89,15 +89,15 @@ class Subscription:
 
         :param value: the video, or the error that came instead of it.
         :param now: the present time.
-        :param serves_others: as :meth:`Watch.take` takes it.
+        :param serves_others: as :meth:`WaitState.take` takes it.
         """
         unix_now = now + self._epoch
         try:
-            is_there = self.state.take(value, unix_now, serves_others=serves_others)
+            is_there = self.state.update(value, unix_now, serves_others=serves_others)
         except VideosError as error:
             self.end(error)
             return
-        if line := self.state.news(value, unix_now):
+        if line := self.state.log_line(value, unix_now):
             self._tell(line)
         if is_there:
             self.end(None)
@@ -118,7 +118,7 @@ class Subscription:
         """
         Wait for news and return it, as a line for the task's log; None when the video is there.
 
-        :raises VideosError: as :meth:`Watch.take` does.
+        :raises VideosError: as :meth:`WaitState.take` does.
         """
         while not self._news:
             self._woken = self._loop.create_future()

@@ -15,7 +15,7 @@ from airflow_provider_videos.api.persisted import (
     stored,
     unknown_fields,
 )
-from airflow_provider_videos.polling.watch import Watch
+from airflow_provider_videos.polling.wait_state import WaitState
 
 if TYPE_CHECKING:
     from airflow_provider_videos.adapters.names import Context
@@ -33,7 +33,7 @@ class WaitRecord:
     """
 
     try_number: int = stored(count, default=0)
-    watch: Watch | None = stored(record_of(Watch), default=None)
+    watch: WaitState | None = stored(record_of(WaitState), default=None)
     unknown: Unknown = unknown_fields()
 
 

@@ -9,7 +9,12 @@ from airflow_provider_videos.api import requests
 from airflow_provider_videos.api.clock import default_clock
 from airflow_provider_videos.api.errors import AnswerError, Unauthorized, VideosError
 from airflow_provider_videos.hooks.videos import VideosHook
-from airflow_provider_videos.polling.watch import REMIND_SECONDS, cancellation, is_sound, obeyed
+from airflow_provider_videos.polling.wait_state import (
+    REMIND_SECONDS,
+    cancellation,
+    capped_retry_after,
+    is_sound,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_videos.api.client import VideosClient
@@ -46,7 +51,7 @@ class StatusReader:
         if isinstance(self.answer, Unauthorized):
             self.close()  # the key may have been changed since
         if isinstance(self.answer, AnswerError):
-            self.retry_after = obeyed(self.answer.retry_after)
+            self.retry_after = capped_retry_after(self.answer.retry_after)
         return self.answer
 
     def _retrieve(self, *, fresh: bool, attempts: int | None) -> Video | VideosError:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_videos.adapters.names import Context, StartTriggerArgs
     from airflow_provider_videos.api.models import Video
-    from airflow_provider_videos.polling.watch import Watch
+    from airflow_provider_videos.polling.wait_state import WaitState
     from airflow_provider_videos.sensors.record import WaitRecord
     from airflow_provider_videos.sensors.status import StatusReader
 
@@ -212,14 +212,14 @@ class VideoSensor(PlainMappedData, BaseSensorOperator):
         return min(limited.total_seconds(), self.timeout) if limited else self.timeout
 
     def _get_next_poke_interval(self, *args: Any, **kwargs: Any) -> float:
-        from airflow_provider_videos.polling.watch import LONGEST_INTERVAL_WHILE_MISSING
+        from airflow_provider_videos.polling.wait_state import LONGEST_INTERVAL_WHILE_MISSING
 
         interval = super()._get_next_poke_interval(*args, **kwargs)
         if isinstance(self._status.answer, NotFound):
             interval = min(interval, LONGEST_INTERVAL_WHILE_MISSING)
         return max(self._status.retry_after, interval)
 
-    def _defer(self, watch: Watch) -> NoReturn:
+    def _defer(self, watch: WaitState) -> NoReturn:
         from airflow_provider_videos.triggers.videos import VideoTrigger
 
         interval = max(self.poke_interval, self._status.retry_after)
@@ -237,17 +237,17 @@ class VideoSensor(PlainMappedData, BaseSensorOperator):
 
     def _look_again(self, context: Context, status: str) -> Video | None:
         """Ask, each time on a fresh connection, until the answer is not another replica's or an accident."""
-        from airflow_provider_videos.polling import watch
+        from airflow_provider_videos.polling import wait_state
 
         clock = default_clock()
-        until = clock.monotonic() + watch.LOOKS_SECONDS
+        until = clock.monotonic() + wait_state.LOOKS_SECONDS
         # Once the time is up only a 404 is looked at again, which a call does not repeat by itself.
         attempts = None if status == "timeout" else 1
-        for _ in range(watch.LOOKS):
+        for _ in range(wait_state.LOOKS):
             video = self._look(context, self._new_watch(), quiet=True, fresh=True, attempts=attempts)
-            if video is not None or not watch.needs_another_look(self._status.answer, status):
+            if video is not None or not wait_state.needs_another_look(self._status.answer, status):
                 return video
-            pause = watch.pause_before_look(self._status.answer, self._status.retry_after)
+            pause = wait_state.pause_before_look(self._status.answer, self._status.retry_after)
             if clock.monotonic() + pause > until:
                 break
             clock.sleep(pause)
@@ -256,7 +256,7 @@ class VideoSensor(PlainMappedData, BaseSensorOperator):
     def _look(
         self,
         context: Context,
-        watch: Watch,
+        watch: WaitState,
         *,
         quiet: bool = False,
         fresh: bool = False,
@@ -266,12 +266,12 @@ class VideoSensor(PlainMappedData, BaseSensorOperator):
         answer = self._status.retrieve(fresh=fresh or watch.is_missing, attempts=attempts)
         serves_others = self._status.ask_for_others() if watch.is_faulty else None
         try:
-            done = watch.take(answer, default_clock().now(), serves_others=serves_others)
+            done = watch.update(answer, default_clock().now(), serves_others=serves_others)
         except (VideoFailed, VideoLost, VideoUnavailable) as end:
             if isinstance(end, VideoFailed) and not isinstance(answer, VideosError):
                 _push_failed(context, answer, end)
             raise AirflowFailException(str(end)) from end
-        line = watch.news(answer, default_clock().now())
+        line = watch.log_line(answer, default_clock().now())
         if line and not quiet:
             self.log.info(line)
         return answer if done and not isinstance(answer, VideosError) else None
@@ -280,12 +280,12 @@ class VideoSensor(PlainMappedData, BaseSensorOperator):
         context["ti"].xcom_push("video", video.contract())
         return self.video_id
 
-    def _new_watch(self) -> Watch:
-        from airflow_provider_videos.polling.watch import Watch
+    def _new_watch(self) -> WaitState:
+        from airflow_provider_videos.polling.wait_state import WaitState
 
-        return Watch(self.video_id, default_clock().now(), patient=self.silent_fail)
+        return WaitState(self.video_id, default_clock().now(), patient=self.silent_fail)
 
-    def _load(self, context: Context) -> tuple[WaitRecord, Watch]:
+    def _load(self, context: Context) -> tuple[WaitRecord, WaitState]:
         """Return what this try knows of its wait; in reschedule mode each poke is a new process."""
         from airflow_provider_videos.sensors.record import WaitRecord, load
 
@@ -318,7 +318,7 @@ class VideoSensor(PlainMappedData, BaseSensorOperator):
         return AirflowSensorTimeout(self._too_late())
 
     def _too_late(self) -> str:
-        from airflow_provider_videos.polling.watch import late_because
+        from airflow_provider_videos.polling.wait_state import late_because
 
         late = f"Video {self.video_id} was not completed within {self.try_timeout:g} s"
         return late + late_because(
@@ -337,7 +337,7 @@ def _read_id(sensor: VideoSensor) -> None:
 
 
 def _without_video(server: StatusReader, status: str, reason: str) -> Exception:
-    from airflow_provider_videos.polling.watch import unavailable, untold
+    from airflow_provider_videos.polling.wait_state import unavailable, untold
 
     if status == "ended":
         return untold(server.answer, server.video_id)

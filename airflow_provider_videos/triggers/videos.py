@@ -20,8 +20,8 @@ from airflow_provider_videos.api.errors import (
 from airflow_provider_videos.api.requests import as_text
 from airflow_provider_videos.hooks.videos import VideosHook
 from airflow_provider_videos.polling.poller import poller_of
-from airflow_provider_videos.polling.watch import (
-    Watch,
+from airflow_provider_videos.polling.wait_state import (
+    WaitState,
     cancellation,
     next_interval,
 )
@@ -177,7 +177,7 @@ class VideoTrigger(BaseTrigger):
         return True
 
     async def _log_news(self, poller: Poller) -> None:
-        state = Watch(self.video_id, self._begins_at, patient=self.silent_fail, shown=self.shown)
+        state = WaitState(self.video_id, self._begins_at, patient=self.silent_fail, shown=self.shown)
         with poller.subscribe(state, self._interval) as subscription:
             while line := await subscription.next_log_line():
                 self.log.info(line)

@@ -24,7 +24,7 @@ from airflow_provider_videos.api.endpoint import Endpoint, Timeouts
 from airflow_provider_videos.api.errors import VideosError
 from airflow_provider_videos.api.retry import Backoff
 from airflow_provider_videos.polling.poller import poller_of
-from airflow_provider_videos.polling.watch import Watch
+from airflow_provider_videos.polling.wait_state import WaitState
 from tests.api.anything import BODIES, MIB, Anything, serving
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "2000")) // 50
@@ -251,7 +251,7 @@ async def waits(endpoint):
         return endpoint
 
     async def wait(number):
-        state = Watch(f"video_{number}", time.time(), patient=True)
+        state = WaitState(f"video_{number}", time.time(), patient=True)
         async with poller_of("videos", connect, lambda *_: None) as poller:
             with poller.subscribe(state, lambda _: 1.0) as subscription:
                 return await subscription.next_log_line()

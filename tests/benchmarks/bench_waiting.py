@@ -141,16 +141,16 @@ CONTENDERS: dict[str, Callable[[str, str], Coroutine[Any, Any, None]]] = {
 def load(contender: str) -> None:
     """Do what a triggerer has done before it runs a trigger, and count what ours hears."""
     if contender == "ours":
-        from airflow_provider_videos.polling.watch import Watch
+        from airflow_provider_videos.polling.wait_state import WaitState
 
         videos: Any = importlib.import_module("airflow_provider_videos.triggers.videos")
 
-        class Counting(Watch):
-            def take(self, answer: Any, now: float, **facts: Any) -> bool:
+        class Counting(WaitState):
+            def update(self, answer: Any, now: float, **facts: Any) -> bool:
                 note(self.video_id)
-                return super().take(answer, now, **facts)
+                return super().update(answer, now, **facts)
 
-        videos.Watch = Counting
+        videos.WaitState = Counting
     if contender == "openai":
         from airflow.providers.openai.triggers import openai  # noqa: F401 - loaded here
     if contender == "http":

@@ -11,7 +11,7 @@ from airflow_provider_videos.api import errors
 from airflow_provider_videos.api.models import Phase
 from airflow_provider_videos.api.retry import Backoff
 from airflow_provider_videos.hooks.videos import VideosHook
-from airflow_provider_videos.polling.watch import Watch
+from airflow_provider_videos.polling.wait_state import WaitState
 from tests.gateway.vendors import FAILED, FILE, FILTERED, LONG
 
 pytestmark = pytest.mark.gateway
@@ -55,7 +55,7 @@ def content(client, video_id):
 def wait_an_hour(watch, error):
     """Hear the same of a video again and again, while the server answers for others."""
     for moment in range(0, HOUR, POKE_SECONDS):
-        watch.take(error, float(moment), serves_others=True)
+        watch.update(error, float(moment), serves_others=True)
 
 
 def test_the_whole_dag_passes_through_it(model, vendors, tmp_path):
@@ -101,7 +101,7 @@ def test_a_filtered_video_answers_every_poll_with_500_which_ends_its_wait_in_tim
     assert client.retrieve(other).phase is Phase.SUCCEEDED
     assert client.list_models()
     with pytest.raises(errors.VideoUnavailable, match="generatedSamples"):
-        wait_an_hour(Watch(filtered, started_at=0.0), caught.value)
+        wait_an_hour(WaitState(filtered, started_at=0.0), caught.value)
 
 
 @on("veo")

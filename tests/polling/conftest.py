@@ -11,7 +11,7 @@ from airflow_provider_videos.api.client import VideosClient
 from airflow_provider_videos.api.errors import VideosError
 from airflow_provider_videos.emulator import Emulator, ManualClock
 from airflow_provider_videos.polling.poller import poller_of
-from airflow_provider_videos.polling.watch import Watch
+from airflow_provider_videos.polling.wait_state import WaitState
 from tests.polling import turned_loop
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def buy(endpoint):
 
 
 @dataclass(slots=True)
-class NotedState(Watch):
+class NotedState(WaitState):
     """The state of a wait that goes on whatever goes wrong, and notes each answer."""
 
     note: Callable[[Video | VideosError], None] = lambda _: None
@@ -64,7 +64,7 @@ class NotedState(Watch):
     def is_missing(self) -> bool:
         return self.misses
 
-    def take(self, answer: Video | VideosError, now: float, *, serves_others: bool | None = None) -> bool:
+    def update(self, answer: Video | VideosError, now: float, *, serves_others: bool | None = None) -> bool:
         self.note(answer)
         return not isinstance(answer, VideosError) and answer.has_ended
 

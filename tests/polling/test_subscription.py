@@ -16,7 +16,7 @@ from airflow_provider_videos.api.errors import (
 )
 from airflow_provider_videos.api.models import Video
 from airflow_provider_videos.polling.subscription import Subscription
-from airflow_provider_videos.polling.watch import LONGEST_INTERVAL_WHILE_MISSING, Watch
+from airflow_provider_videos.polling.wait_state import LONGEST_INTERVAL_WHILE_MISSING, WaitState
 from tests.polling import turned_loop
 
 INTERVAL = 60.0
@@ -32,7 +32,7 @@ def told():
 
     def told(*answers, shown="", serves_others=None):
         async def main():
-            subscription = Subscription(Watch("v", time.time(), shown=shown), lambda _: INTERVAL)
+            subscription = Subscription(WaitState("v", time.time(), shown=shown), lambda _: INTERVAL)
             loop, news = asyncio.get_running_loop(), []
             waiting = asyncio.create_task(subscription.next_log_line())
             for number, answer in enumerate(answers):
@@ -77,7 +77,7 @@ def test_trouble_does_when_it_begins_and_once_a_minute(told):
 
 def test_an_end_is_told_after_its_line(told):
     async def main():
-        subscription = Subscription(Watch("v", time.time()), lambda _: INTERVAL)
+        subscription = Subscription(WaitState("v", time.time()), lambda _: INTERVAL)
         subscription.update(video("completed"), 0.0, serves_others=None)
         assert subscription.has_ended
         return [await subscription.next_log_line(), await subscription.next_log_line()]

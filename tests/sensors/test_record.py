@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_videos.api.errors import NotFound
 from airflow_provider_videos.api.persisted import encode
-from airflow_provider_videos.polling.watch import Watch
+from airflow_provider_videos.polling.wait_state import WaitState
 from airflow_provider_videos.sensors.videos import VideoSensor
 
 VIDEO = "video_gone"
@@ -29,7 +29,7 @@ JUNK: tuple[object, ...] = (
     {},
     {"a": {"b": [None]}},
 )
-FIELDS = sorted(encode(Watch(VIDEO, 0.0)))
+FIELDS = sorted(encode(WaitState(VIDEO, 0.0)))
 # Without those nobody knows whose wait it was, or since when: it begins anew.
 IDENTITY = {"video_id", "started_at"}
 

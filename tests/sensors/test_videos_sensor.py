@@ -29,7 +29,7 @@ from airflow_provider_videos.api.endpoint import Endpoint
 from airflow_provider_videos.api.errors import TransportError, Unauthorized
 from airflow_provider_videos.emulator import Answer, Drop, Emulator, Failed, Fault, ManualClock, Stuck
 from airflow_provider_videos.operators.videos import VideoCreateOperator
-from airflow_provider_videos.polling import watch
+from airflow_provider_videos.polling import wait_state
 from airflow_provider_videos.sensors.videos import VideoSensor
 from airflow_provider_videos.triggers.videos import VideoTrigger
 from tests.supervisor import STUMBLES, Supervisor
@@ -147,8 +147,8 @@ class TestABadEndIsTheSameInEveryMode:
         assert wait.ends == [(AirflowSkipException if soft_fail else AirflowFailException, reason)]
 
     def test_lost(self, wait, videos_emulator, monkeypatch, soft_fail, state):
-        monkeypatch.setattr(watch, "LOST_AFTER_SECONDS", 0.0)
-        monkeypatch.setattr(watch, "LOST_AFTER_ANSWERS", 3)
+        monkeypatch.setattr(wait_state, "LOST_AFTER_SECONDS", 0.0)
+        monkeypatch.setattr(wait_state, "LOST_AFTER_ANSWERS", 3)
         before = videos_emulator.record.connections
         ran = wait("video_gone", soft_fail=soft_fail)
         assert ran.state == state
@@ -162,7 +162,7 @@ class TestABadEndIsTheSameInEveryMode:
         assert videos_emulator.record.connections - before == asked
 
     def test_failed_on(self, wait, buy, videos_emulator, monkeypatch, soft_fail, state):
-        monkeypatch.setattr(watch, "UNAVAILABLE_AFTER_SECONDS", 0.1)
+        monkeypatch.setattr(wait_state, "UNAVAILABLE_AFTER_SECONDS", 0.1)
         video_id = buy()
         words = {"error": {"message": "filtered by policy", "code": "rai"}}
         fault = Answer(status=500, body=words)
@@ -196,7 +196,7 @@ class TestABadEndIsTheSameInEveryMode:
         assert "Find out from the server's own log why it fails" in reason
 
     def test_late_and_unknown(self, wait, videos_emulator, monkeypatch, soft_fail, state):
-        monkeypatch.setattr(watch, "LOOKS", 3)
+        monkeypatch.setattr(wait_state, "LOOKS", 3)
         ran = wait("video_nope", timeout=0.3, soft_fail=soft_fail)
         assert ran.state == state
         assert "the server does not know it" in wait.ends[0][1]
@@ -321,7 +321,7 @@ class TestDeferral:
     def test_one_that_does_not_know_the_video_is_asked_more_often(self, connection, context):
         sensor = VideoSensor(task_id="wait", video_id="video_gone", poke_interval=3600, mode="poke")
         sensor.poke(context)
-        assert sensor._get_next_poke_interval(0, lambda: 0, 1) == watch.LONGEST_INTERVAL_WHILE_MISSING
+        assert sensor._get_next_poke_interval(0, lambda: 0, 1) == wait_state.LONGEST_INTERVAL_WHILE_MISSING
 
     def test_whether_it_serves_others_is_asked_once_in_a_minute(
         self, connection, buy, context, videos_emulator

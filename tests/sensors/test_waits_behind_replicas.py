@@ -17,7 +17,7 @@ from airflow_provider_videos.api.clock import use_clock
 from airflow_provider_videos.api.endpoint import Endpoint
 from airflow_provider_videos.api.errors import TransportError, Unauthorized
 from airflow_provider_videos.emulator import Answer, Drop, Emulator, Failed, Fault, ManualClock
-from airflow_provider_videos.polling import watch
+from airflow_provider_videos.polling import wait_state
 from airflow_provider_videos.sensors.videos import VideoSensor
 from tests.turned_time import TurnedTime
 
@@ -136,16 +136,16 @@ def test_trouble_that_lasts_is_told_for_what_it_is_and_may_be_retried(
     alone.inject(Fault(trouble, operation="retrieve", times=None))
     with pytest.raises(TransportError, match=r"has ended.* The last error: .* A retry looks again"):
         resume(video, "ended", context, soft_fail=soft_fail)
-    assert turned.slept < watch.LOOKS_SECONDS
-    assert alone.record.requests["retrieve"] <= watch.LOOKS
+    assert turned.slept < wait_state.LOOKS_SECONDS
+    assert alone.record.requests["retrieve"] <= wait_state.LOOKS
 
 
 def test_each_look_has_a_connection_of_its_own(alone, context):
     before = alone.record.connections
     with pytest.raises(TransportError):
         resume("video_gone", "ended", context)
-    assert alone.record.requests["retrieve"] == watch.LOOKS
-    assert alone.record.connections - before == watch.LOOKS
+    assert alone.record.requests["retrieve"] == wait_state.LOOKS
+    assert alone.record.connections - before == wait_state.LOOKS
 
 
 def test_a_server_that_asks_for_minutes_is_left_alone(alone, context, turned):
@@ -197,5 +197,5 @@ def test_time_that_is_up_while_the_server_is_gone_ends_a_poke_all_the_same(alone
 @pytest.mark.parametrize("replicas", [2, 3])
 @pytest.mark.parametrize("seconds", [0.0, 1.0])
 def test_a_sound_video_is_missed_less_than_once_in_a_thousand_times(replicas, seconds):
-    looks = min(watch.LOOKS, watch.LOOKS_SECONDS // (seconds + watch._ANOTHER_REPLICA_SECONDS))
+    looks = min(wait_state.LOOKS, wait_state.LOOKS_SECONDS // (seconds + wait_state._ANOTHER_REPLICA_SECONDS))
     assert (1 - 1 / replicas) ** looks < 0.001

@@ -14,7 +14,7 @@ from airflow.triggers.base import TaskSuccessEvent
 
 from airflow_provider_videos.api.client import VideosClient
 from airflow_provider_videos.emulator import Answer, Failed, Fault, Stuck
-from airflow_provider_videos.polling import watch
+from airflow_provider_videos.polling import wait_state
 from airflow_provider_videos.triggers.videos import VideoTrigger
 from tests.supervisor import STUMBLES, Supervisor, stored
 
@@ -75,7 +75,7 @@ async def test_a_failed_video_ends_it_without_its_words(videos_emulator, endpoin
 
 
 async def test_a_lost_video_is_said_to_be_lost(monkeypatch):
-    monkeypatch.setattr(watch, "LOST_AFTER_SECONDS", 0.0)
+    monkeypatch.setattr(wait_state, "LOST_AFTER_SECONDS", 0.0)
     event = await fire(trigger("video_gone"))
     assert event["status"] == "lost"
     assert "30 times in a row" in event["error"]
@@ -84,14 +84,14 @@ async def test_a_lost_video_is_said_to_be_lost(monkeypatch):
 async def test_each_question_about_a_video_nobody_knows_goes_out_on_a_connection_of_its_own(
     monkeypatch, videos_emulator
 ):
-    monkeypatch.setattr(watch, "LOST_AFTER_SECONDS", 0.0)
+    monkeypatch.setattr(wait_state, "LOST_AFTER_SECONDS", 0.0)
     await fire(trigger("video_gone"))
     assert videos_emulator.record.requests["retrieve"] == 30
     assert videos_emulator.record.connections == 30
 
 
 async def test_a_video_that_alone_is_failed_on_ends_it_without_a_word(video_id, videos_emulator, monkeypatch):
-    monkeypatch.setattr(watch, "UNAVAILABLE_AFTER_SECONDS", 0.2)
+    monkeypatch.setattr(wait_state, "UNAVAILABLE_AFTER_SECONDS", 0.2)
     videos_emulator.inject(
         Fault(Answer(status=500, body={"error": PROMPT}), operation="retrieve", times=None)
     )
@@ -102,7 +102,7 @@ async def test_a_video_that_alone_is_failed_on_ends_it_without_a_word(video_id, 
 
 @pytest.mark.parametrize("models", [Answer(status=500), Answer(status=404)])
 async def test_but_not_in_an_outage(video_id, videos_emulator, monkeypatch, models):
-    monkeypatch.setattr(watch, "UNAVAILABLE_AFTER_SECONDS", 0.0)
+    monkeypatch.setattr(wait_state, "UNAVAILABLE_AFTER_SECONDS", 0.0)
     videos_emulator.inject(
         Fault(Answer(status=500), operation="retrieve", times=None),
         Fault(models, operation="models", times=None),

@@ -41,7 +41,7 @@ from airflow_provider_videos.api.redaction import redact
 if TYPE_CHECKING:
     from airflow_provider_videos.api.models import Video, VideoDeleted
 
-_OF_THE_WAY = (TransportError, Busy)
+_TRANSIENT = (TransportError, Busy)
 _FAULTS = (ServerFault, Unreadable)
 
 # Replicas behind one address answer 404 for each other's jobs, so one 404 proves nothing, and on a connection
@@ -83,13 +83,13 @@ _JITTER = 0.1
 
 
 @dataclass(slots=True)
-class Watch:
+class WaitState:
     """
     State of a wait between two answers. Times are unix seconds.
 
     :param video_id: the video waited for.
     :param started_at: when the wait began.
-    :param patient: whether errors that waiting does not cure are waited out as well.
+    :param patient: keep asking on permanent errors, too.
     :param missing: how many times in a row the server did not know the video.
     :param missing_since: when it first did not.
     :param faults: how many times in a row the server failed when it was asked for the video.
@@ -119,7 +119,7 @@ class Watch:
         """Whether the server fails on the video so often that it matters whether it serves others."""
         return self.faults >= _ACCIDENTS
 
-    def take(self, answer: Video | VideosError, now: float, *, serves_others: bool | None = None) -> bool:
+    def update(self, answer: Video | VideosError, now: float, *, serves_others: bool | None = None) -> bool:
         """
         Take in an answer and say whether the video is there.
 
@@ -132,7 +132,7 @@ class Watch:
         :raises VideoUnavailable: if it has failed on this video alone, over some time.
         :raises VideosError: if something is wrong that waiting does not cure.
         """
-        if isinstance(answer, _OF_THE_WAY):
+        if isinstance(answer, _TRANSIENT):
             return False  # which says nothing of the video
         if isinstance(answer, NotFound):
             return self._miss(now)
@@ -179,7 +179,7 @@ class Watch:
             return False
         raise unavailable(error, self.video_id)
 
-    def news(self, answer: Video | VideosError, now: float) -> str | None:
+    def log_line(self, answer: Video | VideosError, now: float) -> str | None:
         """
         Return a line for the task's log if an answer says something new, or has said nothing for a minute.
 
@@ -359,7 +359,7 @@ def next_due(now: float, due: float, interval: float) -> float:
     return max(min(due, now) + jittered, now + interval / 2)
 
 
-def obeyed(retry_after: float | None) -> float:
+def capped_retry_after(retry_after: float | None) -> float:
     """
     Return how much of what a server asks to wait is waited, in seconds.
 

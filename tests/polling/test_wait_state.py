@@ -22,17 +22,17 @@ from airflow_provider_videos.api.errors import (
 )
 from airflow_provider_videos.api.models import Video
 from airflow_provider_videos.api.persisted import decode, encode
-from airflow_provider_videos.polling import watch as module
-from airflow_provider_videos.polling.watch import (
+from airflow_provider_videos.polling import wait_state as module
+from airflow_provider_videos.polling.wait_state import (
     LONGEST_INTERVAL_WHILE_MISSING,
     LONGEST_RETRY_AFTER,
-    Watch,
+    WaitState,
+    capped_retry_after,
     first_due,
     is_sound,
     late_because,
     next_due,
     next_interval,
-    obeyed,
 )
 
 NOW = 1_000_000.0
@@ -43,53 +43,53 @@ def video(status: str, **fields) -> Video:
 
 
 @pytest.fixture
-def watch() -> Watch:
-    return Watch("v", started_at=NOW)
+def state() -> WaitState:
+    return WaitState("v", started_at=NOW)
 
 
 @pytest.mark.parametrize("status", ["queued", "in_progress", "processing", "never heard of", "", None])
-def test_a_wait_goes_on(watch, status):
-    assert watch.take(video(status, progress=100), NOW) is False
+def test_a_wait_goes_on(state, status):
+    assert state.update(video(status, progress=100), NOW) is False
 
 
 @pytest.mark.parametrize("status", ["completed", "succeeded"])
-def test_a_wait_ends_with_the_video_whatever_its_progress(watch, status):
-    assert watch.take(video(status, progress=99), NOW) is True
+def test_a_wait_ends_with_the_video_whatever_its_progress(state, status):
+    assert state.update(video(status, progress=99), NOW) is True
 
 
 @pytest.mark.parametrize("status", ["failed", "cancelled", "expired", "deleted"])
-def test_a_wait_ends_with_the_server_s_words(watch, status):
+def test_a_wait_ends_with_the_server_s_words(state, status):
     problem = {"code": "moderation_blocked", "message": "No."}
     with pytest.raises(VideoFailed, match=rf"ended as {status}: No\.") as caught:
-        watch.take(video(status, error=problem), NOW)
+        state.update(video(status, error=problem), NOW)
     assert caught.value.code == "moderation_blocked"
     assert caught.value.video_id == "v"
 
 
-def test_a_server_may_give_no_reason(watch):
+def test_a_server_may_give_no_reason(state):
     with pytest.raises(VideoFailed, match="gave no reason"):
-        watch.take(video("failed"), NOW)
+        state.update(video("failed"), NOW)
 
 
 @pytest.mark.parametrize("kind", [TransportError, NotConnected, ServerFault, Busy, Unreadable])
-def test_what_passes_is_waited_out(watch, kind):
-    assert [watch.take(kind("oops"), NOW + at) for at in range(100)] == [False] * 100
+def test_what_passes_is_waited_out(state, kind):
+    assert [state.update(kind("oops"), NOW + at) for at in range(100)] == [False] * 100
 
 
-def test_what_does_not_pass_is_raised_unless_told_to_be_patient(watch):
+def test_what_does_not_pass_is_raised_unless_told_to_be_patient(state):
     error = Unauthorized("no")
     with pytest.raises(Unauthorized):
-        watch.take(error, NOW)
-    assert Watch("v", NOW, patient=True).take(error, NOW) is False
+        state.update(error, NOW)
+    assert WaitState("v", NOW, patient=True).update(error, NOW) is False
 
 
 MISSING = NotFound("no such video")
 
 
-def miss(watch: Watch, moments) -> None:
+def miss(state: WaitState, moments) -> None:
     for moment in moments:
-        assert watch.take(MISSING, NOW + moment) is False
-        assert watch.is_missing
+        assert state.update(MISSING, NOW + moment) is False
+        assert state.is_missing
 
 
 @pytest.mark.parametrize(
@@ -100,42 +100,42 @@ def miss(watch: Watch, moments) -> None:
         (range(0, 2900, 100), 2900),
     ],
 )
-def test_a_video_is_lost_after_many_answers_over_some_time(watch, before, last):
-    miss(watch, before)
+def test_a_video_is_lost_after_many_answers_over_some_time(state, before, last):
+    miss(state, before)
     with pytest.raises(VideoLost, match=r"the video is lost: .* 30 times in a row"):
-        watch.take(MISSING, NOW + last)
+        state.update(MISSING, NOW + last)
 
 
 @pytest.mark.parametrize("moments", [range(29), [*range(28), 10_000], [at * 2 for at in range(60)]])
-def test_and_not_before(watch, moments):
-    miss(watch, moments)
+def test_and_not_before(state, moments):
+    miss(state, moments)
 
 
 @pytest.mark.parametrize("sign", [video("queued"), video("strange"), ServerFault("oops"), Unreadable("oops")])
-def test_an_answer_about_the_video_starts_the_count_again(watch, sign):
-    miss(watch, range(0, 290, 10))
-    assert watch.take(sign, NOW + 285) is False
-    assert not watch.is_missing
-    miss(watch, range(290, 580, 10))
+def test_an_answer_about_the_video_starts_the_count_again(state, sign):
+    miss(state, range(0, 290, 10))
+    assert state.update(sign, NOW + 285) is False
+    assert not state.is_missing
+    miss(state, range(290, 580, 10))
 
 
 @pytest.mark.parametrize("nothing", [TransportError("dropped"), NotConnected("no"), Busy("not now")])
-def test_no_answer_about_it_does_not(watch, nothing):
-    miss(watch, range(0, 290, 10))
-    assert watch.take(nothing, NOW + 285) is False
+def test_no_answer_about_it_does_not(state, nothing):
+    miss(state, range(0, 290, 10))
+    assert state.update(nothing, NOW + 285) is False
     with pytest.raises(VideoLost):
-        watch.take(MISSING, NOW + 290)
+        state.update(MISSING, NOW + 290)
 
 
 def lost(replicas: int, interval: float, rule: random.Random, *, seconds: float = 600) -> bool:
     """Wait for a job that one of several replicas knows, where each question goes to any of them."""
-    watch, now = Watch("v", NOW), 0.0
+    state, now = WaitState("v", NOW), 0.0
     while now < seconds:
         try:
-            watch.take(video("queued") if rule.randrange(replicas) == 0 else MISSING, NOW + now)
+            state.update(video("queued") if rule.randrange(replicas) == 0 else MISSING, NOW + now)
         except VideoLost:
             return True
-        now += min(interval, LONGEST_INTERVAL_WHILE_MISSING) if watch.is_missing else interval
+        now += min(interval, LONGEST_INTERVAL_WHILE_MISSING) if state.is_missing else interval
     return False
 
 
@@ -170,76 +170,76 @@ def test_the_chance_of_losing_a_wait_of_ten_minutes_is_below_a_thousandth(replic
 
 
 @pytest.mark.parametrize("interval", [1, 5, 15, 60, 3600])
-def test_a_server_that_has_lost_it_is_found_out_within_five_minutes(watch, interval):
+def test_a_server_that_has_lost_it_is_found_out_within_five_minutes(state, interval):
     step = int(min(interval, LONGEST_INTERVAL_WHILE_MISSING))
     last = max(120, 29 * step)
-    miss(watch, range(0, last, step))
+    miss(state, range(0, last, step))
     with pytest.raises(VideoLost):
-        watch.take(MISSING, NOW + last)
+        state.update(MISSING, NOW + last)
     assert last <= 300
 
 
 FAULT = ServerFault("boom", status_code=500)
 
 
-def fail(watch: Watch, moments, *, serves_others: bool | None = True, error: VideosError = FAULT) -> None:
+def fail(state: WaitState, moments, *, serves_others: bool | None = True, error: VideosError = FAULT) -> None:
     for moment in moments:
-        assert watch.take(error, NOW + moment, serves_others=serves_others) is False
+        assert state.update(error, NOW + moment, serves_others=serves_others) is False
 
 
 @pytest.mark.parametrize("error", [FAULT, ServerFault("no", status_code=502), Unreadable("HTML")])
-def test_a_video_that_alone_is_failed_on_ends_after_a_quarter_of_an_hour(watch, error):
-    fail(watch, range(0, 900, 15), error=error)
+def test_a_video_that_alone_is_failed_on_ends_after_a_quarter_of_an_hour(state, error):
+    fail(state, range(0, 900, 15), error=error)
     with pytest.raises(VideoUnavailable) as caught:
-        watch.take(error, NOW + 900, serves_others=True)
+        state.update(error, NOW + 900, serves_others=True)
     assert str(error.message) in str(caught.value)
     assert "15 minutes" in str(caught.value)
     assert caught.value.video_id == "v"
 
 
 @pytest.mark.parametrize("serves_others", [False, None])
-def test_an_outage_is_waited_out(watch, serves_others):
-    fail(watch, range(0, 100_000, 15), serves_others=serves_others)
+def test_an_outage_is_waited_out(state, serves_others):
+    fail(state, range(0, 100_000, 15), serves_others=serves_others)
 
 
-def test_an_outage_that_ends_at_last_begins_the_quarter_of_an_hour(watch):
-    fail(watch, range(0, 10_000, 15), serves_others=None)
-    fail(watch, range(10_000, 10_900, 15))
+def test_an_outage_that_ends_at_last_begins_the_quarter_of_an_hour(state):
+    fail(state, range(0, 10_000, 15), serves_others=None)
+    fail(state, range(10_000, 10_900, 15))
     with pytest.raises(VideoUnavailable):
-        watch.take(FAULT, NOW + 10_900, serves_others=True)
+        state.update(FAULT, NOW + 10_900, serves_others=True)
 
 
 @pytest.mark.parametrize("sign", [video("queued"), video("strange")])
-def test_so_does_an_answer(watch, sign):
-    fail(watch, range(0, 900, 15))
-    watch.take(sign, NOW + 899)
-    assert not watch.is_faulty
-    fail(watch, range(900, 1800, 15))
+def test_so_does_an_answer(state, sign):
+    fail(state, range(0, 900, 15))
+    state.update(sign, NOW + 899)
+    assert not state.is_faulty
+    fail(state, range(900, 1800, 15))
 
 
-def test_so_does_an_outage_in_between(watch):
-    fail(watch, range(0, 885, 15))
-    fail(watch, [885], serves_others=False)
-    fail(watch, range(900, 1800, 15))
+def test_so_does_an_outage_in_between(state):
+    fail(state, range(0, 885, 15))
+    fail(state, [885], serves_others=False)
+    fail(state, range(900, 1800, 15))
 
 
-def test_what_is_not_about_the_video_does_not(watch):
-    fail(watch, range(0, 885, 15))
-    fail(watch, [886], error=TransportError("dropped"))
-    fail(watch, [887], serves_others=None)
+def test_what_is_not_about_the_video_does_not(state):
+    fail(state, range(0, 885, 15))
+    fail(state, [886], error=TransportError("dropped"))
+    fail(state, [887], serves_others=None)
     with pytest.raises(VideoUnavailable):
-        watch.take(FAULT, NOW + 900, serves_others=True)
+        state.update(FAULT, NOW + 900, serves_others=True)
 
 
 def test_a_patient_wait_waits_that_out_too():
-    fail(Watch("v", NOW, patient=True), range(0, 10_000, 15))
+    fail(WaitState("v", NOW, patient=True), range(0, 10_000, 15))
 
 
-def test_it_is_looked_into_after_a_few_faults(watch):
+def test_it_is_looked_into_after_a_few_faults(state):
     seen = []
     for at in range(5):
-        seen.append(watch.is_faulty)
-        watch.take(FAULT, NOW + at)
+        seen.append(state.is_faulty)
+        state.update(FAULT, NOW + at)
     assert seen == [False, False, False, True, True]
 
 
@@ -255,9 +255,9 @@ def test_one_that_lacks_something_may_be(error):
 
 @pytest.mark.parametrize("fields", [{}, {"object": "error"}, {"message": "no upstream"}])
 @pytest.mark.parametrize("status", ["error", "failed", "expired"])
-def test_an_envelope_of_a_gateway_does_not_end_a_wait(watch, status, fields):
+def test_an_envelope_of_a_gateway_does_not_end_a_wait(state, status, fields):
     envelope = Video.model_validate({"id": "req_77", "status": status, **fields})
-    assert watch.take(envelope, NOW) is False
+    assert state.update(envelope, NOW) is False
 
 
 def test_a_failed_video_may_be_known_under_two_ids():
@@ -267,7 +267,7 @@ def test_a_failed_video_may_be_known_under_two_ids():
     )
     for asked, body in (("v", {"id": "w", "object": "video"}), (made, {"id": listed}), (made, {"id": "w"})):
         with pytest.raises(VideoFailed):
-            Watch(asked, NOW).take(Video.model_validate({"status": "failed", **body}), NOW)
+            WaitState(asked, NOW).update(Video.model_validate({"status": "failed", **body}), NOW)
 
 
 class TestLate:
@@ -308,24 +308,24 @@ class TestLate:
         assert late_because(FAULT, kept=False).endswith(f"too. The last error: {FAULT}")
 
 
-def kept(watch):
+def kept(state):
     """Return what the next process knows of a wait."""
-    return decode(Watch, json.loads(json.dumps(encode(watch))))
+    return decode(WaitState, json.loads(json.dumps(encode(state))))
 
 
-def test_what_is_remembered_survives_a_process(watch):
-    miss(watch, range(0, 290, 10))
-    watch.news(video("queued"), NOW)
-    again = kept(watch)
-    assert again == watch
+def test_what_is_remembered_survives_a_process(state):
+    miss(state, range(0, 290, 10))
+    state.log_line(video("queued"), NOW)
+    again = kept(state)
+    assert again == state
     with pytest.raises(VideoLost):
-        again.take(MISSING, NOW + 290)
-    fail(watch, range(0, 900, 15))
+        again.update(MISSING, NOW + 290)
+    fail(state, range(0, 900, 15))
     with pytest.raises(VideoUnavailable):
-        kept(watch).take(FAULT, NOW + 900, serves_others=True)
+        kept(state).update(FAULT, NOW + 900, serves_others=True)
 
 
-def test_there_is_a_line_for_each_change_and_only_for_it(watch):
+def test_there_is_a_line_for_each_change_and_only_for_it(state):
     answers = [
         video("queued", progress=0),
         video("queued", progress=0),
@@ -335,7 +335,7 @@ def test_there_is_a_line_for_each_change_and_only_for_it(watch):
         video("warming"),
         video("completed", progress=100),
     ]
-    lines = [watch.news(answer, NOW + 10 * at) for at, answer in enumerate(answers)]
+    lines = [state.log_line(answer, NOW + 10 * at) for at, answer in enumerate(answers)]
     assert lines == [
         "Video v: queued, 0 %, 0 s waited",
         None,
@@ -347,18 +347,18 @@ def test_there_is_a_line_for_each_change_and_only_for_it(watch):
     ]
 
 
-def test_trouble_that_lasts_is_told_once_a_minute(watch):
-    told = [at for at in range(0, 600, 5) if watch.news(ServerFault("boom"), NOW + at)]
+def test_trouble_that_lasts_is_told_once_a_minute(state):
+    told = [at for at in range(0, 600, 5) if state.log_line(ServerFault("boom"), NOW + at)]
     assert told == list(range(0, 600, 60))
 
 
-def test_a_status_that_lasts_is_told_once(watch):
-    assert [bool(watch.news(video("queued"), NOW + at)) for at in (0, 100, 1000)] == [True, False, False]
+def test_a_status_that_lasts_is_told_once(state):
+    assert [bool(state.log_line(video("queued"), NOW + at)) for at in (0, 100, 1000)] == [True, False, False]
 
 
-def test_what_is_remembered_repeats_no_word_of_the_server(watch):
-    watch.news(ServerFault("your prompt was: a secret boat"), NOW)
-    assert "boat" not in str(encode(watch))
+def test_what_is_remembered_repeats_no_word_of_the_server(state):
+    state.log_line(ServerFault("your prompt was: a secret boat"), NOW)
+    assert "boat" not in str(encode(state))
 
 
 class TestInterval:
@@ -397,13 +397,13 @@ class TestInterval:
         assert next_due(NOW, NOW + 5, 10) >= NOW + 9
 
     def test_what_the_server_asks_for_is_obeyed_within_reason(self):
-        assert obeyed(None) == 0
-        assert obeyed(120) == 120
-        assert obeyed(999_999_999) == LONGEST_RETRY_AFTER
+        assert capped_retry_after(None) == 0
+        assert capped_retry_after(120) == 120
+        assert capped_retry_after(999_999_999) == LONGEST_RETRY_AFTER
 
 
-def test_a_reason_does_not_repeat_the_prompt(watch):
+def test_a_reason_does_not_repeat_the_prompt(state):
     answer = video("failed", prompt="A secret boat", error="'A secret boat' was blocked")
     with pytest.raises(VideoFailed, match="was blocked") as caught:
-        watch.take(answer, NOW)
+        state.update(answer, NOW)
     assert "secret" not in str(caught.value)

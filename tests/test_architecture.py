@@ -315,6 +315,7 @@ def test_a_condition_that_names_one_is_found(source):
 
 def test_parsing_a_dag_file_loads_neither_clients_nor_codecs():
     heavy = ["boto3", "botocore", "av", "PIL", "starlette", "uvicorn", f"{NAME}.emulator", f"{NAME}.delivery"]
+    heavy += ["airflow.triggers", "airflow.listeners", "airflow.providers", f"{NAME}.adapters.storage"]
     heavy += [f"{NAME}.api.client", f"{NAME}.api.requests", f"{NAME}.polling", f"{NAME}.submission"]
     program = f"""
 import sys

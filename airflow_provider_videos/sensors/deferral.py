@@ -6,12 +6,6 @@ import warnings
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_videos.adapters.triggerer import (
-    NeedsWorkerError,
-    require_end_in_triggerer,
-    start_args,
-)
-
 if TYPE_CHECKING:
     from airflow_provider_videos.sensors.videos import VideoSensor
 
@@ -40,6 +34,8 @@ def start_in_triggerer(sensor: VideoSensor) -> None:
 
     :param sensor: the sensor, while it is made.
     """
+    from airflow_provider_videos.adapters.triggerer import NeedsWorkerError, start_args
+
     try:
         sensor.start_trigger_args = start_args(
             sensor,
@@ -61,6 +57,8 @@ def ends_in_triggerer(sensor: VideoSensor) -> bool:
 
     :param sensor: the sensor, while it is made.
     """
+    from airflow_provider_videos.adapters.triggerer import NeedsWorkerError, require_end_in_triggerer
+
     try:
         require_end_in_triggerer()
     except NeedsWorkerError as reason:

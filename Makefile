@@ -14,35 +14,44 @@ READER_TESTS := $(addprefix tests/api/test_,responses.py models.py containers.py
 MUTANT_SEED ?= readers
 MUTANTS ?= 20
 
+CONSTRAINTS := constraints.txt
+INSTALLED := --editable '.[dev]'
+# AIRFLOW=2.11.2 does anything here in an environment of that release.
+ifdef AIRFLOW
+VENV := .cache/airflow-$(AIRFLOW)
+CONSTRAINTS := tests/releases/$(AIRFLOW).txt
+INSTALLED := --editable '.[amazon,emulator]' --requirement tests/releases/tools.txt apache-airflow==$(AIRFLOW)
+endif
+
 STAMP := $(VENV)/.installed
 PY := $(abspath $(VENV))/bin/python
 
 # Airflow is found by name, and what it writes on import goes to a place of ours instead of ~/airflow.
 export PATH := $(abspath $(VENV))/bin:$(PATH)
-export AIRFLOW_HOME := $(abspath .cache/airflow)
+export AIRFLOW_HOME := $(abspath .cache/airflow$(AIRFLOW))
 export AIRFLOW__CORE__LOAD_EXAMPLES := False
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test lint types unit readers contract-matrix fuzz fuzz-delivery system chaos leaks distributed test-servers \
-  test-gateway test-stores test-matrix bench bench-delivery bench-waiting clean
+  test-gateway test-stores test-matrix test-airflow system-of bench bench-delivery bench-waiting clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: $(STAMP) ## Create the virtual environment in $(VENV), unless it is up to date
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml $(CONSTRAINTS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo 'make: $(PYTHON) is not Python 3.11 or newer; name one: make PYTHON=python3.12 $(or $(MAKECMDGOALS),demo)' >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' || { \
 	  echo 'make: $(PYTHON) has no venv or ensurepip; on Debian: apt-get install python3-venv' >&2; exit 1; }
 	@echo 'make: installing Airflow and the rest into $(VENV), about a minute and 800 MB'
 	$(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(PY) -m pip install --quiet --constraint $(CONSTRAINTS) $(INSTALLED)
 	@touch $@
 
-demo: $(STAMP) ## Make a video in a real Airflow against the emulator (KEEP=1 leaves the UI up, PORT=8080 fixes its port)
+demo: $(STAMP) ## Make a video in a real Airflow against the emulator (KEEP=1 leaves the UI up, PORT=8080 fixes its port, AIRFLOW=2.11.2 chooses the release)
 	$(PY) -m demo
 
 test: lint types unit readers system ## Everything that has to pass
@@ -112,8 +121,13 @@ $(STORES)/.installed: tests/stores/constraints.txt pyproject.toml
 	npm install --prefix $(STORES) --no-save --no-audit --no-fund --silent azurite@3.37.0
 	@touch $@
 
-test-matrix: $(STAMP) ## Run the unit tests on the oldest and the newest Python, and on the newest pre-release of Airflow
-	$(PY) -m tests.matrix
+test-matrix: $(STAMP) ## Resolve and run the unit tests on each Airflow from 2.11 on and the newest pre-release (RELEASES: some of them)
+	$(PY) -m tests.matrix $(RELEASES)
+
+test-airflow: ## Run system tests on a real Airflow VERSION (TESTS: which)
+	$(MAKE) AIRFLOW=$(VERSION) system-of
+system-of: $(STAMP)
+	$(PY) -m pytest -m system $(or $(TESTS),tests/system/test_example.py tests/system/test_purchases.py)
 
 distributed: $(STAMP) ## 100 films on PostgreSQL, Redis, Celery, two workers and two triggerers, one of each killed on the way
 	$(PY) -m tests.system.distributed

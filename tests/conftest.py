@@ -43,15 +43,13 @@ class RunDag:
     """Runs DAGs and says what became of their tasks."""
 
     def __call__(self, dag: DAG, **conf: Any) -> dict[str, Ran]:
-        from airflow.models.xcom import XComModel
         from airflow.utils.session import create_session
 
         with create_session() as session:
             _register(dag, session)
         run = dag.test(run_conf=conf)
         with create_session() as session:
-            found: Any = session.scalars(XComModel.get_many(run_id=run.run_id, dag_ids=dag.dag_id)).all()
-            xcoms = [(row.task_id, row.map_index, row.key, XComModel.deserialize_value(row)) for row in found]
+            xcoms = _xcoms(run, session)
             return {
                 _name(task.task_id, task.map_index): Ran(
                     str(task.state),
@@ -61,14 +59,37 @@ class RunDag:
             }
 
 
+def _xcoms(run: Any, session: Session) -> list[tuple[str, int, str, Any]]:
+    from airflow_provider_videos.adapters.release import is_before
+
+    if is_before(3, 0):
+        from airflow.models.xcom import XCom
+
+        rows: Any = XCom.get_many(run_id=run.run_id, dag_ids=run.dag_id, session=session)
+        return [(row.task_id, row.map_index, row.key, row.value) for row in rows]
+    from airflow.models.xcom import XComModel
+
+    found: Any = session.execute(XComModel.get_many(run_id=run.run_id, dag_ids=run.dag_id)).scalars()
+    return [(row.task_id, row.map_index, row.key, XComModel.deserialize_value(row)) for row in found]
+
+
 def _register(dag: DAG, session: Session) -> None:
     """Do for a DAG that has no file what the DAG processor does for the others."""
-    from airflow.dag_processing.collection import update_dag_parsing_results_in_db
-    from airflow.serialization.serialized_objects import LazyDeserializedDAG
+    from airflow_provider_videos.adapters.release import is_before
 
-    update_dag_parsing_results_in_db(
-        "dags-folder", None, [LazyDeserializedDAG.from_dag(dag)], {}, None, set(), session=session
-    )
+    if is_before(3, 0):
+        return  # there it needs none
+    from airflow.dag_processing import collection
+    from airflow.serialization import serialized_objects
+
+    objects: Any = serialized_objects
+    lazy = objects.LazyDeserializedDAG
+    update: Any = collection.update_dag_parsing_results_in_db
+    if is_before(3, 1):
+        read = lazy(data=objects.SerializedDAG.to_dict(dag))
+        update("dags-folder", None, [read], {}, set(), session)
+    else:
+        update("dags-folder", None, [lazy.from_dag(dag)], {}, None, set(), session=session)
 
 
 def _name(task_id: str, map_index: int) -> str:
@@ -100,10 +121,15 @@ def connection(videos_emulator: Emulator, connect_to: Callable[..., None]) -> No
 
 @pytest.fixture(scope="session")
 def _database() -> None:
-    from airflow.dag_processing.bundles.manager import DagBundlesManager
     from airflow.utils.db import initdb
 
     initdb()
+    from airflow_provider_videos.adapters.release import is_before
+
+    if is_before(3, 0):
+        return
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+
     DagBundlesManager().sync_bundles_to_db()
 
 

@@ -29,13 +29,18 @@ ROOMS = {
     "delivery": {"delivery", "api"},
     "emulator": {"emulator"},
     "adapters": {"adapters", "api", "airflow"},
-    "hooks": {"hooks", "adapters", "api"},
+    "hooks": {"hooks", "adapters", "api", "get_provider_info"},
     "triggers": {"triggers", "hooks", "adapters", "polling", "api"},
     "operators": {"operators", "hooks", "adapters", "submission", "delivery", "api"},
     "sensors": {"sensors", "triggers", "hooks", "adapters", "polling", "api"},
 }
-# Those adapters that need more than the names of Airflow.
-ADAPTERS = {"connections": {"supervisor"}, "task_states": {"supervisor"}}
+# Those adapters that need more than Airflow's names and its release.
+ADAPTERS = {
+    "connections": {"supervisor"},
+    "state": {"task_states", "variables"},
+    "task_states": {"database", "supervisor"},
+    "variables": {"database", "supervisor"},
+}
 # Modules beside the rooms, which Airflow or a shell loads by itself.
 ALONE = {
     "__init__.py": set(),
@@ -110,7 +115,51 @@ def test_every_module_beside_the_rooms_is_on_the_plan():
 @pytest.mark.parametrize("path", sorted((PACKAGE / "adapters").glob("*.py")), ids=lambda path: path.stem)
 def test_an_adapter_stands_on_those_below_it(path):
     stands_on = {name.split(".")[2] for name in imports(path) if name.startswith(f"{NAME}.adapters.")}
-    assert stands_on <= {"names", *ADAPTERS.get(path.stem, ())}
+    assert stands_on <= {"names", "release", *ADAPTERS.get(path.stem, ())}
+
+
+def test_only_adapters_ask_which_airflow_is_installed():
+    asks = re.compile(
+        r"adapters\.release|adapters import release|importlib\.metadata|AIRFLOW_V|airflow\.(__)?version"
+    )
+    found = {path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py") if asks.search(path.read_text())}
+    assert {path.parts[0] for path in found} == {"adapters"}
+
+
+def test_what_is_only_for_old_releases_says_until_which():
+    bounds = [bound for homes in names._BEFORE.values() for bound in homes]
+    assert names._BEFORE.keys() <= names._MODULES.keys()
+    assert set(bounds) <= {(3, 0), (3, 1), (3, 2), (3, 3)}
+    adapters = (PACKAGE / "adapters").glob("*.py")
+    asked = [ast.unparse(call) for path in adapters for call in calls(path, "is_before")]
+    assert len(asked) > 10
+    assert all(re.fullmatch(r"is_before\(3, [0-3]\)", call) for call in asked)
+
+
+def calls(path: Path, name: str) -> list[ast.Call]:
+    nodes = ast.walk(ast.parse(path.read_text()))
+    return [
+        node
+        for node in nodes
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name
+    ]
+
+
+@pytest.mark.parametrize(
+    ("installed", "name", "home"),
+    [
+        ((2, 11), "TaskDeferralTimeout", "airflow_provider_videos.adapters.stand_ins"),
+        ((3, 0), "TaskDeferralTimeout", "airflow.exceptions"),
+        ((3, 1), "TaskDeferralTimeout", "airflow.exceptions"),
+        ((3, 2), "TaskDeferralTimeout", "airflow.sdk.exceptions"),
+        ((2, 11), "Asset", "airflow.datasets:Dataset"),
+        ((3, 0), "Asset", "airflow.sdk"),
+        ((3, 0), "BaseHook", "airflow.hooks.base"),
+        ((3, 4), "BaseHook", "airflow.sdk"),
+    ],
+)
+def test_a_name_comes_from_where_the_release_has_it(installed, name, home):
+    assert names._home(name, installed) == home
 
 
 def test_one_adapter_alone_knows_the_task_runner():

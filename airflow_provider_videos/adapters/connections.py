@@ -5,10 +5,31 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_videos.adapters.names import BaseHook, Connection
+from airflow_provider_videos.adapters.release import is_before
 from airflow_provider_videos.adapters.supervisor import find_connection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+
+async def read_connection(conn_id: str) -> tuple[Connection, dict[str, Any]]:
+    """
+    Return a connection and its extra fields, on an event loop.
+
+    :param conn_id: the connection's id.
+    """
+    # Before 3.3.2 the asynchronous doors mask secrets by a question that can block the loop for good.
+    if hasattr(Connection, "aextra_dejson"):
+        found = await BaseHook.aget_connection(conn_id)
+        return found, await found.aextra_dejson()
+    from asgiref.sync import sync_to_async
+
+    def read() -> tuple[Connection, dict[str, Any]]:
+        found = BaseHook.get_connection(conn_id)
+        return found, found.extra_dejson
+
+    return await sync_to_async(read)()
 
 
 def use_server_sources() -> None:
@@ -24,17 +45,31 @@ def lookup_failure(conn_id: str) -> str | None:
 
     :param conn_id: the connection's id.
     """
-    from airflow.sdk.execution_time.supervisor import ensure_secrets_backend_loaded
-
-    for backend in ensure_secrets_backend_loaded():
-        source = type(backend).__name__
+    for source, lookup in _lookups():
         try:
-            found = _lookup(backend)(conn_id)
+            found = lookup(conn_id)
         except Exception as error:  # noqa: BLE001 - whatever a source of connections may raise
             return f"{source}: {_kind(error)}"
         if found:
             return f"{source} has it now, and did not answer before"
     return None
+
+
+def _lookups() -> Iterator[tuple[str, Callable[[str], Any]]]:
+    for backend in _backends():
+        yield type(backend).__name__, _lookup(backend)
+    if is_before(3, 1) and not is_before(3, 0):
+        yield "ExecutionAPI", find_connection  # no backend there, but asked last
+
+
+def _backends() -> Any:
+    if is_before(3, 0):
+        from airflow.configuration import ensure_secrets_loaded
+
+        return ensure_secrets_loaded()
+    from airflow.sdk.execution_time.supervisor import ensure_secrets_backend_loaded
+
+    return ensure_secrets_backend_loaded()
 
 
 def _lookup(backend: Any) -> Callable[[str], Any]:

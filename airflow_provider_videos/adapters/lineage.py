@@ -53,8 +53,9 @@ def report_hook_lineage(hook: BaseHook, files: Sequence[dict[str, Any]]) -> None
     :param hook: the hook they came through.
     :param files: their facts.
     """
+    collector: Any = get_hook_lineage_collector
     for facts in files:
-        get_hook_lineage_collector().add_output_asset(context=hook, uri=facts["uri"], asset_extra=facts)
+        collector().add_output_asset(context=hook, uri=facts["uri"], asset_extra=facts)
 
 
 def operator_lineage(files: Iterable[tuple[str, str, int]]) -> OperatorLineage[Any, Any]:

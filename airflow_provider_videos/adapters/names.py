@@ -9,12 +9,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_videos.adapters.release import release
+
 if TYPE_CHECKING:
     from airflow.listeners.listener import get_listener_manager
-    from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
-    from airflow.providers.common.compat.sdk import get_hook_lineage_collector
+    from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import (
+        DAG,
         Asset,
         AssetAlias,
         BaseHook,
@@ -23,11 +25,15 @@ if TYPE_CHECKING:
         Connection,
         Context,
         ObjectStoragePath,
+        Param,
         PokeReturnValue,
         RetryDecision,
         RetryPolicy,
         TaskInstanceState,
+        TriggerRule,
         Variable,
+        task,
+        task_group,
     )
     from airflow.sdk.configuration import conf
     from airflow.sdk.definitions.mappedoperator import MappedOperator
@@ -57,9 +63,11 @@ _MODULES = {
     "BaseTrigger": "airflow.triggers.base",
     "Connection": "airflow.sdk",
     "Context": "airflow.sdk",
+    "DAG": "airflow.sdk",
     "MappedOperator": "airflow.sdk.definitions.mappedoperator",
     "ObjectStoragePath": "airflow.sdk",
     "OperatorLineage": "airflow.providers.openlineage.extractors",
+    "Param": "airflow.sdk",
     "PlainXComArg": "airflow.sdk.definitions.xcom_arg",
     "PokeReturnValue": "airflow.sdk",
     "RetryDecision": "airflow.sdk",
@@ -69,16 +77,51 @@ _MODULES = {
     "TaskInstanceState": "airflow.sdk",
     "TaskSuccessEvent": "airflow.triggers.base",
     "TriggerEvent": "airflow.triggers.base",
+    "TriggerRule": "airflow.sdk",
     "Variable": "airflow.sdk",
     "conf": "airflow.sdk.configuration",
-    "get_async_connection": "airflow.providers.common.compat.connection",
-    "get_async_extra_dejson": "airflow.providers.common.compat.connection",
-    "get_hook_lineage_collector": "airflow.providers.common.compat.sdk",
+    "get_hook_lineage_collector": "airflow.providers.common.compat.lineage.hook",
     "get_listener_manager": "airflow.listeners.listener",
     "mask_secret": "airflow.sdk.log",
+    "task": "airflow.sdk",
+    "task_group": "airflow.sdk",
+}
+
+_OWN = "airflow_provider_videos.adapters.stand_ins"
+# Where a name was before a release. A line can go when that release is the oldest one that is supported.
+_BEFORE: dict[str, dict[tuple[int, int], str]] = {
+    "AirflowFailException": {(3, 2): "airflow.exceptions"},
+    "AirflowNotFoundException": {(3, 2): "airflow.exceptions"},
+    "AirflowSensorTimeout": {(3, 2): "airflow.exceptions"},
+    "AirflowSkipException": {(3, 2): "airflow.exceptions"},
+    "AirflowTaskTimeout": {(3, 2): "airflow.exceptions"},
+    "Asset": {(3, 0): "airflow.datasets:Dataset"},
+    "AssetAlias": {(3, 0): "airflow.datasets:DatasetAlias"},
+    "BaseHook": {(3, 1): "airflow.hooks.base"},
+    "BaseOperator": {(3, 0): "airflow.models.baseoperator"},
+    "BaseSensorOperator": {(3, 0): "airflow.sensors.base"},
+    "Connection": {(3, 0): "airflow.models.connection"},
+    "Context": {(3, 0): "airflow.utils.context"},
+    "DAG": {(3, 0): "airflow.models.dag"},
+    "MappedOperator": {(3, 0): "airflow.models.mappedoperator"},
+    "ObjectStoragePath": {(3, 0): "airflow.io.path"},
+    "Param": {(3, 0): "airflow.models.param"},
+    "PlainXComArg": {(3, 0): "airflow.models.xcom_arg"},
+    "PokeReturnValue": {(3, 0): "airflow.sensors.base"},
+    "RetryDecision": {(3, 3): _OWN},
+    "RetryPolicy": {(3, 3): _OWN},
+    "TaskDeferralTimeout": {(3, 0): _OWN, (3, 2): "airflow.exceptions"},
+    "TaskInstanceState": {(3, 1): "airflow.utils.state"},
+    "TriggerRule": {(3, 1): "airflow.utils.trigger_rule"},
+    "Variable": {(3, 0): "airflow.models.variable"},
+    "conf": {(3, 2): "airflow.configuration"},
+    "mask_secret": {(3, 0): "airflow.utils.log.secrets_masker"},
+    "task": {(3, 0): "airflow.decorators"},
+    "task_group": {(3, 0): "airflow.decorators"},
 }
 
 __all__ = [
+    "DAG",
     "AirflowFailException",
     "AirflowNotFoundException",
     "AirflowSensorTimeout",
@@ -95,6 +138,7 @@ __all__ = [
     "MappedOperator",
     "ObjectStoragePath",
     "OperatorLineage",
+    "Param",
     "PlainXComArg",
     "PokeReturnValue",
     "RetryDecision",
@@ -104,13 +148,14 @@ __all__ = [
     "TaskInstanceState",
     "TaskSuccessEvent",
     "TriggerEvent",
+    "TriggerRule",
     "Variable",
     "conf",
-    "get_async_connection",
-    "get_async_extra_dejson",
     "get_hook_lineage_collector",
     "get_listener_manager",
     "mask_secret",
+    "task",
+    "task_group",
 ]
 
 if not TYPE_CHECKING:
@@ -118,5 +163,12 @@ if not TYPE_CHECKING:
     def __getattr__(name: str) -> Any:
         if name not in _MODULES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        found = globals()[name] = getattr(import_module(_MODULES[name]), name)
+        module, _, other_name = _home(name, release()).partition(":")
+        found = globals()[name] = getattr(import_module(module), other_name or name)
         return found
+
+
+def _home(name: str, installed: tuple[int, int]) -> str:
+    """Return where a release has a name: its module and, behind a colon, what it is called there."""
+    before = (home for bound, home in sorted(_BEFORE.get(name, {}).items()) if installed < bound)
+    return next(before, _MODULES[name])

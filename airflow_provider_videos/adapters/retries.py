@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_videos.adapters.names import RetryDecision, RetryPolicy
+from airflow_provider_videos.adapters.release import is_before
 from airflow_provider_videos.api.errors import Busy
 
 if TYPE_CHECKING:
@@ -48,7 +49,29 @@ def retry_options(policy: RetryPolicy | None) -> dict[str, Any]:
 
     :param policy: the user's own; a mapped task says None where nobody has chosen.
     """
-    return {"retry_policy": policy or ServerPacedRetryPolicy()}
+    if not is_before(3, 3):
+        return {"retry_policy": policy or ServerPacedRetryPolicy()}
+    if policy is not None:
+        raise ValueError("retry_policy needs Airflow 3.3 or later; leave it out, and set retry_delay instead")
+    return {}
+
+
+def unheeded_wait(operator: BaseOperator, error: Busy, try_number: int) -> str | None:
+    """
+    Return a warning where a busy server asked for a longer wait than Airflow makes; None where there is none.
+
+    :param operator: the task.
+    :param error: what the server said.
+    :param try_number: the try that runs.
+    """
+    delay = seconds_to_next_try(operator, try_number)
+    if not is_before(3, 3) or error.retry_after is None or error.retry_after <= delay:
+        return None
+    return (
+        f"The server asked to wait {error.retry_after:g} s. Airflow has no retry policy before 3.3, so the "
+        f"next try comes by the task's own retry_delay, after {delay:g} s; it costs nothing if the server is "
+        "still busy"
+    )
 
 
 def seconds_to_next_try(operator: BaseOperator, try_number: int) -> float:

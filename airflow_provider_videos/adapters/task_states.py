@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_videos.adapters import supervisor
+from airflow_provider_videos.adapters import database, supervisor
+from airflow_provider_videos.adapters.release import is_before
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +32,17 @@ async def was_marked_failed_async(task_instance: Any) -> bool:
 
     :param task_instance: the task instance.
     """
+    if is_before(3, 3):
+        from asgiref.sync import sync_to_async
+
+        # In any other thread the question meets a lock of the triggerer's loop.
+        return await sync_to_async(was_marked_failed)(task_instance)
     return await asyncio.to_thread(was_marked_failed, task_instance)
+
+
+def reports_kills() -> bool:
+    """Tell if Airflow calls a trigger's ``on_kill``; before 3.3 a trigger is only cancelled."""
+    return not is_before(3, 3)
 
 
 def call_after_success(operator: BaseOperator, callback: Callable[[Context], None]) -> None:
@@ -44,13 +55,28 @@ def call_after_success(operator: BaseOperator, callback: Callable[[Context], Non
     :param callback: what is called, with Airflow's context.
     """
 
-    def call_if_stored(context: Context) -> None:
+    def call_if_stored(context: Context) -> bool:
         # Airflow also calls this where it could not report the success.
-        if _is_now(context["ti"], "success"):
+        if is_stored := _is_now(context["ti"], "success"):
             callback(context)
+        return is_stored
 
-    operator.on_success_callback = [*operator.on_success_callback, call_if_stored]
+    def call_once_stored(context: Context) -> None:
+        if is_before(3, 0):
+            # It is called before the commit: what was done here already would be lost to a kill in between.
+            database.call_after_commit(lambda: call_if_stored(context))
+        else:
+            call_if_stored(context)
+
+    operator.on_success_callback = [*_callbacks(operator.on_success_callback), call_once_stored]
+
+
+def _callbacks(given: Any) -> list[Any]:
+    """Return callbacks as a list; before 3.0 they are kept as they were given."""
+    return [given] if callable(given) else list(given or ())
 
 
 def _is_now(task_instance: Any, state: str) -> bool:
-    return supervisor.task_states(task_instance) == [state]
+    source = database if is_before(3, 0) else supervisor
+    found: list[str] = source.task_states(task_instance)
+    return found == [state]

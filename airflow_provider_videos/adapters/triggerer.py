@@ -8,11 +8,17 @@ from airflow_provider_videos.adapters.names import (
     BaseOperator,
     PlainXComArg,
     StartTriggerArgs,
+    TaskDeferralTimeout,
     get_listener_manager,
 )
+from airflow_provider_videos.adapters.release import is_before
 
 if TYPE_CHECKING:
     from datetime import timedelta
+
+    from airflow_provider_videos.adapters.names import Context
+
+_TIMED_OUT = "Trigger/execution timeout"
 
 
 class NeedsWorkerError(Exception):
@@ -39,6 +45,10 @@ def start_args(
     :param timeout: how long the trigger may run.
     :raises NeedsWorkerError: if a worker has to begin it.
     """
+    if is_before(3, 3):
+        raise NeedsWorkerError(
+            "start_from_trigger needs Airflow 3.3 or later, the first that renders a trigger's arguments"
+        )
     name, value = reference
     template = _as_template(operator, value)
     if template is None:
@@ -53,6 +63,23 @@ def start_args(
         next_method=next_method,
         timeout=timeout,
     )
+
+
+def resume(
+    operator: BaseOperator, next_method: str, next_kwargs: dict[str, Any] | None, context: Context
+) -> Any:
+    """
+    Go on with a task that the triggerer has ended, as every operator does.
+
+    :param operator: the task.
+    :param next_method: what goes on.
+    :param next_kwargs: its arguments.
+    :param context: Airflow's context.
+    :raises TaskDeferralTimeout: if Airflow's own clock has ended the wait.
+    """
+    if is_before(3, 0) and (next_kwargs or {}).get("error") == _TIMED_OUT:
+        raise TaskDeferralTimeout(_TIMED_OUT)
+    return BaseOperator.resume_execution(operator, next_method, next_kwargs, context)
 
 
 def require_end_in_triggerer() -> None:

@@ -8,7 +8,8 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_videos.adapters.connections import lookup_failure
+from airflow_provider_videos.adapters.connections import lookup_failure, read_connection
+from airflow_provider_videos.adapters.forms import with_form
 from airflow_provider_videos.adapters.names import AirflowNotFoundException, BaseHook, mask_secret
 from airflow_provider_videos.api.capabilities import examine
 from airflow_provider_videos.api.client import AsyncVideosClient, VideosClient, prepare
@@ -24,6 +25,7 @@ from airflow_provider_videos.api.errors import (
 )
 from airflow_provider_videos.api.requests import as_text
 from airflow_provider_videos.api.retry import Backoff
+from airflow_provider_videos.get_provider_info import get_provider_info
 from airflow_provider_videos.hooks.connection import endpoint_of, prefix_errors
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ _TEST_PATIENCE = Backoff(attempts=1)
 _TEST_TIMEOUTS = Timeouts(connect=5.0, read=10.0, total=15.0)
 
 
+@with_form(get_provider_info)
 class VideosHook(BaseHook):
     """
     Talk to any server that speaks the Videos API.
@@ -91,13 +94,11 @@ class VideosHook(BaseHook):
         """
         from asgiref.sync import sync_to_async
 
-        from airflow_provider_videos.adapters.names import get_async_connection, get_async_extra_dejson
-
         try:
-            connection = await get_async_connection(self.videos_conn_id)
+            connection, extra = await read_connection(self.videos_conn_id)
         except Exception as error:
             raise await sync_to_async(self._read_error)(error) from error
-        endpoint = endpoint_of(connection, await get_async_extra_dejson(connection))
+        endpoint = endpoint_of(connection, extra)
         await sync_to_async(_mask)(endpoint)
         return endpoint
 

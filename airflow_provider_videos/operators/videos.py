@@ -20,11 +20,14 @@ from airflow_provider_videos.adapters.retries import (
     ServerPacedRetryPolicy,
     retry_options,
     seconds_to_next_try,
+    unheeded_wait,
 )
+from airflow_provider_videos.adapters.state import tidy_after_success
 from airflow_provider_videos.adapters.task_states import call_after_success
 from airflow_provider_videos.adapters.templates import PlainMappedData
 from airflow_provider_videos.api.errors import (
     AnswerError,
+    Busy,
     DeliveryError,
     Expired,
     InvalidRequest,
@@ -53,6 +56,7 @@ if TYPE_CHECKING:
     from airflow_provider_videos.delivery.deliver import Receipt
     from airflow_provider_videos.delivery.order import IfExists, Order, Verify
     from airflow_provider_videos.submission.decision import Facts, OnChanged, OnUnknown
+    from airflow_provider_videos.submission.ledger import Ledger
 
 __all__ = [
     "ServerPacedRetryPolicy",
@@ -143,7 +147,12 @@ class _SubmitOperator(_VideosOperator, ABC):
     def execute(self, context: Context) -> str:
         """Buy the video, or take up the one that an earlier try has bought, and return its id."""
         with _never_retried(InvalidRequest, Refused, RequestChanged, *self._final_doubts()):
-            video = self._bought(context)
+            try:
+                video = self._bought(context)
+            except Busy as error:
+                if notice := unheeded_wait(self, error, context["ti"].try_number):
+                    self.log.warning(notice)
+                raise
             context["ti"].xcom_push("video", video.contract())
             return video.id
 
@@ -158,9 +167,7 @@ class _SubmitOperator(_VideosOperator, ABC):
             with self._connect() as client, self._order(client.endpoint) as operation:
                 return client.perform(operation)
         from airflow_provider_videos.adapters.state import TaskStore
-        from airflow_provider_videos.adapters.variables import Variables
-        from airflow_provider_videos.submission.durable import Submission, salvage
-        from airflow_provider_videos.submission.ledger import Ledger
+        from airflow_provider_videos.submission.durable import KEY, Submission, salvage
         from airflow_provider_videos.submission.server import SubmissionServer
 
         store, task_instance = TaskStore(context), context["ti"]
@@ -169,13 +176,15 @@ class _SubmitOperator(_VideosOperator, ABC):
             with self._connect() as client, self._order(client.endpoint) as operation:
                 return Submission(
                     store=store,
-                    ledger=Ledger(Variables(), client.endpoint.base_url, owner),
+                    ledger=_ledger(client.endpoint.base_url, owner),
                     facts=self._facts(task_instance, operation.fingerprint(client.endpoint)),
                     server=SubmissionServer(client, operation),
                     log=self.log,
+                    handwork=store.handwork(KEY),
                 ).submit()
         except InvalidRequest as problem:
-            return salvage(store, owner, task_instance.max_tries, problem, self.log)
+            tries = task_instance.max_tries
+            return salvage(store, owner, tries, problem, self.log, handwork=store.handwork(KEY))
 
     def _facts(self, task_instance: Any, fingerprint: str) -> Facts:
         from airflow_provider_videos.submission.decision import Facts
@@ -190,12 +199,26 @@ class _SubmitOperator(_VideosOperator, ABC):
         )
 
 
-def _hand_on(context: Context) -> None:
-    """Remember that a clear from here on asks for a new video."""
-    from airflow_provider_videos.adapters.state import TaskStore
-    from airflow_provider_videos.submission.durable import hand_on
+def _ledger(server: str, owner: Mapping[str, str | int]) -> Ledger:
+    from airflow_provider_videos.adapters.variables import Variables, can_be_listed
+    from airflow_provider_videos.submission.ledger import Ledger, NoLedger
 
-    hand_on(TaskStore(context), context["ti"].max_tries)
+    return Ledger(Variables(), server, owner) if can_be_listed() else NoLedger(owner)
+
+
+def _hand_on(context: Context) -> None:
+    """Remember that a clear from here on asks for a new video, as it does where nothing is recorded."""
+    from airflow_provider_videos.adapters.state import TaskStore, forget_ended
+    from airflow_provider_videos.submission.durable import KEY, hand_on
+
+    if not forget_ended(context, KEY):
+        hand_on(TaskStore(context), context["ti"].max_tries)
+
+
+def _delivery_keys() -> tuple[str, ...]:
+    from airflow_provider_videos.delivery import preflight, record
+
+    return preflight.KEY, record.KEY
 
 
 def _check_choice(name: str, value: str, *choices: str) -> None:
@@ -441,6 +464,7 @@ class VideoDownloadOperator(_VideosOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        tidy_after_success(self, _delivery_keys)
         _check_choice("if_exists", if_exists, "skip", "overwrite", "fail")
         if verify not in {None, "decode"}:
             raise ValueError(f"verify must be None or 'decode'; got {verify!r}")
@@ -605,6 +629,7 @@ class VideoPreflightOperator(PlainMappedData):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        tidy_after_success(self, _delivery_keys)
         _check_choice("if_exists", if_exists, "skip", "overwrite", "fail")
         self.destination = destination
         self.if_exists = if_exists

@@ -20,7 +20,7 @@ from airflow_provider_videos.polling.wait_state import WaitState
 if TYPE_CHECKING:
     from airflow_provider_videos.adapters.names import Context
 
-_KEY = "videos_wait"
+KEY = "videos_wait"
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ def load(context: Context, video_id: str) -> WaitRecord:
     :param video_id: the video waited for.
     """
     try_number = context["ti"].try_number
-    record = decode(WaitRecord, TaskStore(context).get(_KEY))
+    record = decode(WaitRecord, TaskStore(context).get(KEY))
     if record.watch and (record.try_number, record.watch.video_id) == (try_number, video_id):
         return record
     return WaitRecord(try_number, unknown=record.unknown)
@@ -58,4 +58,4 @@ def save(context: Context, record: WaitRecord) -> None:
     :param context: Airflow's context of the task.
     :param record: the record.
     """
-    TaskStore(context).set_for_now(_KEY, encode(record))
+    TaskStore(context).set_for_now(KEY, encode(record))

@@ -12,12 +12,12 @@ from airflow_provider_videos.adapters.names import (
     AirflowSensorTimeout,
     AirflowSkipException,
     AirflowTaskTimeout,
-    BaseOperator,
     BaseSensorOperator,
     PokeReturnValue,
     TaskDeferralTimeout,
     conf,
 )
+from airflow_provider_videos.adapters.state import tidy_after_success
 from airflow_provider_videos.adapters.templates import PlainMappedData
 from airflow_provider_videos.api.clock import default_clock
 from airflow_provider_videos.api.errors import (
@@ -106,6 +106,8 @@ class VideoSensor(PlainMappedData, BaseSensorOperator):
                 "cancel_on_kill has no effect in mode='reschedule', where no process waits: set "
                 "deferrable=True or mode='poke'"
             )
+        if self.reschedule:
+            tidy_after_success(self, _wait_keys)
         self.video_id = video_id
         self.deferrable = deferrable
         self.cancel_on_kill = cancel_on_kill
@@ -145,12 +147,14 @@ class VideoSensor(PlainMappedData, BaseSensorOperator):
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume with the same outcomes as the other modes, also where Airflow's own clock ended the wait."""
+        from airflow_provider_videos.adapters.triggerer import resume
+
         self._task_instance = context["ti"]
         with self._outcomes():
             _read_id(self)
             try:
                 # Not the sensors' own method: its soft_fail also skips what the other modes fail on.
-                return BaseOperator.resume_execution(self, next_method, next_kwargs, context)
+                return resume(self, next_method, next_kwargs, context)
             except TaskDeferralTimeout:
                 return self.execute_complete(context, {"status": "timeout"})
 
@@ -324,6 +328,12 @@ class VideoSensor(PlainMappedData, BaseSensorOperator):
         return late + late_because(
             self._status.answer, kept=not self.cancel_on_timeout or self._tries_end_first
         )
+
+
+def _wait_keys() -> tuple[str, ...]:
+    from airflow_provider_videos.sensors import record
+
+    return (record.KEY,)
 
 
 def _read_id(sensor: VideoSensor) -> None:

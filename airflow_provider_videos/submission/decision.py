@@ -127,6 +127,8 @@ def _weigh(intent: Record, evidence: Evidence) -> Decision:
     if evidence.listing.ahead is None:
         return _doubt("the server's list carries no Date, so that its times say nothing")
     candidates = find_candidates(intent, evidence)
+    if candidates and not evidence.claims.is_known:
+        return _unowned(candidates)
     certain = [one for one in candidates if not one.objections]
     # A list that shows our prompt shows prompts as they were sent, so that another is another's.
     if certain and all(one.likeness is Likeness.ALIKE for one in candidates if one.objections):
@@ -249,6 +251,13 @@ def _several(candidates: list[Candidate]) -> Decision:
     what = "1 unclaimed video" if count == 1 else f"{count} unclaimed videos"
     reason = f"{what} of the server's list could be it: {_named(candidates)}"
     return replace(_doubt(reason), candidates=tuple(one.video.id for one in candidates))
+
+
+def _unowned(candidates: list[Candidate]) -> Decision:
+    """Leave it to a person whose a listed video is, at once: no further look can tell."""
+    seen = _several(candidates)
+    reason = "and this Airflow keeps no ledger of which task owns which video"
+    return replace(seen, reason=f"{seen.reason}, {reason}", is_final=True)
 
 
 def _named(candidates: list[Candidate]) -> str:

@@ -79,6 +79,7 @@ class Submission:
     :param server: where it buys.
     :param log: where the id is named before anything else can go wrong.
     :param clock: the time it goes by; the process's own by default.
+    :param handwork: what a person does about a doubt; by default it is done in the task state store.
     """
 
     store: Store
@@ -87,6 +88,7 @@ class Submission:
     server: SubmissionServer
     log: Log
     clock: Clock = field(default_factory=default_clock)
+    handwork: str | None = None
 
     _intent: Record = field(default_factory=Record, init=False)
     _written: float = field(default=0.0, init=False)
@@ -216,7 +218,7 @@ class Submission:
     def _in_doubt(self, intent: Record, decision: Decision) -> InDoubt:
         looks_again = self.facts.tries_left > 0 and not decision.is_final
         next_look = _next_look(self.facts, self.clock.now()) if looks_again else None
-        return in_doubt(intent, self.ledger.owner, decision, next_look)
+        return in_doubt(intent, self.ledger.owner, decision, next_look or self.handwork)
 
     def _forget(self, intent: Record) -> None:
         self._persist(lambda: self.ledger.drop(intent.at, self.server.wanted), "that nothing was bought")
@@ -282,7 +284,15 @@ def hand_on(store: Store, max_tries: int) -> None:
         store.set(KEY, replace(record, max_tries=max_tries, handed_on=True).written())
 
 
-def salvage(store: Store, owner: Owner, max_tries: int, problem: InvalidRequest, log: Log) -> Video:
+def salvage(
+    store: Store,
+    owner: Owner,
+    max_tries: int,
+    problem: InvalidRequest,
+    log: Log,
+    *,
+    handwork: str | None = None,
+) -> Video:
     """
     Take up what an earlier start has bought though its request can no longer be made.
 
@@ -291,11 +301,13 @@ def salvage(store: Store, owner: Owner, max_tries: int, problem: InvalidRequest,
     :param max_tries: Airflow's bound of tries.
     :param problem: why it can't be made; raised where nothing was bought.
     :param log: where the task's log lines go.
+    :param handwork: what a person does about a doubt; by default it is done in the task state store.
     """
     record = Record.read(store.get(KEY))
     if record and record.video_id is None:
         reason = f"the request can't be made any more: {problem}"
-        raise in_doubt(record, owner, Decision(Action.FAIL_IN_DOUBT, reason, is_final=True)) from problem
+        doubt = Decision(Action.FAIL_IN_DOUBT, reason, is_final=True)
+        raise in_doubt(record, owner, doubt, handwork) from problem
     # What it asks for now is not known, so it counts as what it asked for then.
     if record is None or decide(record, Facts(record.fingerprint or "", max_tries)).action is Action.BUY:
         raise problem
@@ -313,18 +325,18 @@ def reuse(record: Record, log: Log) -> Video:
     return Video.model_validate({**(record.video or {}), "id": record.video_id})
 
 
-def in_doubt(intent: Record, owner: Owner, decision: Decision, next_look: str | None = None) -> InDoubt:
+def in_doubt(intent: Record, owner: Owner, decision: Decision, next_step: str | None = None) -> InDoubt:
     """
     Return the error that says what may have been bought, and how it goes on.
 
     :param intent: what was about to be bought.
     :param owner: what names the task instance.
     :param decision: why nobody knows.
-    :param next_look: when the task looks again; by default a person has to.
+    :param next_step: what comes next; by default a person writes to the task state store.
     """
     return InDoubt(
         f"a video may have been bought at {intent.moment} (request {intent.fingerprint}), and its id is not "
-        f"known: {decision.reason}. {next_look or _handwork(owner)}"
+        f"known: {decision.reason}. {next_step or _handwork(owner)}"
     )
 
 

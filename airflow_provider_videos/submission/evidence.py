@@ -162,12 +162,14 @@ class Claims:
     :param repeats_prompts: whether the list is known to show prompts as they were sent.
     :param twins: those of the rivals whose answers are known to be lost, too, by when they began; true for
         the later ones, whose turn comes first: they have the fewest videos to choose from.
+    :param is_known: whether there is a ledger at all; without one any listed video may be another task's.
     """
 
     videos: AbstractSet[str]
     rivals: Sequence[float]
     repeats_prompts: bool
     twins: Mapping[float, bool] = field(default_factory=dict)
+    is_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)

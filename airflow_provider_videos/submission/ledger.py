@@ -185,6 +185,32 @@ class Ledger:
         return _hash(f"{self.server}\n{text}")
 
 
+class NoLedger(Ledger):
+    """Ledger of an Airflow whose tasks can't list what they share: nothing is written or known."""
+
+    __slots__ = ()
+
+    def __init__(self, owner: Mapping[str, str | int]) -> None:
+        super().__init__(_Nowhere(), "", owner)
+
+    def claims(self, *_: object, **__: object) -> Claims:
+        """Say that nobody knows who owns what."""
+        return Claims(frozenset(), (), repeats_prompts=False, is_known=False)
+
+
+class _Nowhere:
+    """Registry of nothing."""
+
+    def keys(self, prefix: str) -> Iterable[str]:  # noqa: ARG002 - a registry's signature
+        return ()
+
+    def set(self, key: str, value: str) -> None:
+        pass
+
+    def delete(self, key: str) -> None:
+        pass
+
+
 class _Entry(NamedTuple):
     """Entry of a purchase, as its key says it."""
 

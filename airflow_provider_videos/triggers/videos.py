@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_videos.adapters.names import BaseTrigger, TaskSuccessEvent, TriggerEvent
-from airflow_provider_videos.adapters.task_states import was_marked_failed_async
+from airflow_provider_videos.adapters.task_states import reports_kills, was_marked_failed_async
 from airflow_provider_videos.api.errors import (
     AnswerError,
     VideoFailed,
@@ -122,7 +122,7 @@ class VideoTrigger(BaseTrigger):
         """Wait, and fire the one event."""
         status, error = "ended", None
         try:
-            if not await self._wait():
+            if not await self._wait_unless_killed():
                 status = "timeout"
             elif self.end_from_trigger:
                 yield TaskSuccessEvent()
@@ -160,6 +160,14 @@ class VideoTrigger(BaseTrigger):
         except VideosError as error:
             answer = error
         self.log.info(cancellation(self.video_id, server, answer))
+
+    async def _wait_unless_killed(self) -> bool:
+        try:
+            return await self._wait()
+        except asyncio.CancelledError:
+            if not reports_kills():
+                await self.on_kill()
+            raise
 
     async def _wait(self) -> bool:
         """Wait for the video; False if the deadline came first."""

@@ -7,8 +7,8 @@ Each version is a mapped task group: it waits and downloads on its own. It needs
 
 from __future__ import annotations
 
-from airflow.sdk import DAG, Param, task, task_group
-
+# As of airflow.sdk, which Airflow 2.11 does not have.
+from airflow_provider_videos.adapters.names import DAG, Param, task, task_group
 from airflow_provider_videos.operators.videos import (
     VideoCreateOperator,
     VideoDownloadOperator,

@@ -6,8 +6,8 @@ It needs a connection ``videos_default`` to a server that can extend videos.
 
 from __future__ import annotations
 
-from airflow.sdk import DAG, Param
-
+# As of airflow.sdk, which Airflow 2.11 does not have.
+from airflow_provider_videos.adapters.names import DAG, Param
 from airflow_provider_videos.operators.videos import (
     VideoCreateOperator,
     VideoDownloadOperator,

@@ -10,9 +10,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.sdk import DAG, Param, TriggerRule, task, task_group
-from airflow.sdk.exceptions import AirflowFailException
-
+# As of airflow.sdk, which Airflow 2.11 does not have.
+from airflow_provider_videos.adapters.names import (
+    DAG,
+    AirflowFailException,
+    Param,
+    TriggerRule,
+    task,
+    task_group,
+)
 from airflow_provider_videos.operators.videos import VideoCreateOperator, VideoDownloadOperator
 from airflow_provider_videos.sensors.videos import VideoSensor
 

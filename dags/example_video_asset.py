@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.sdk import DAG, Asset, AssetAlias, Param, task
-
+# As of airflow.sdk, which Airflow 2.11 does not have.
+from airflow_provider_videos.adapters.names import DAG, Asset, AssetAlias, Param, task
 from airflow_provider_videos.operators.videos import VideoCreateOperator, VideoDownloadOperator
 from airflow_provider_videos.sensors.videos import VideoSensor
 

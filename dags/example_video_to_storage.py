@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, Param
-
+# As of airflow.sdk, which Airflow 2.11 does not have.
+from airflow_provider_videos.adapters.names import DAG, Param
 from airflow_provider_videos.operators.videos import (
     VideoCreateOperator,
     VideoDeleteOperator,

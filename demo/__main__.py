@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 DAG_ID = "example_video_to_storage"
 WIDTH, HEIGHT, SECONDS = 1280, 720, 4
 JOB_SECONDS = 8
-RUN_SECONDS = 180.0
+RUN_SECONDS = 300.0
 EMULATOR_SECONDS = 30.0
 BUSY = {"running", "deferred"}
 ROOT = Path(__file__).resolve().parent.parent

@@ -64,9 +64,16 @@ class Poll:
 class AirflowRest:
     """The doors of one Airflow that lets everybody in as an administrator."""
 
+    clear_options: Mapping[str, Any] = {}
+    mark_options: Mapping[str, Any] = {}
+    xcom_options: Mapping[str, Any] = {"deserialize": True}
+
     def __init__(self, base_url: str) -> None:
+        self._http = self._connect(base_url)
+
+    def _connect(self, base_url: str) -> httpx.Client:
         token = httpx.get(f"{base_url}/auth/token", trust_env=False).raise_for_status()
-        self._http = httpx.Client(
+        return httpx.Client(
             base_url=f"{base_url}/api/v2",
             headers={"Authorization": f"Bearer {token.json()['access_token']}"},
             timeout=30,
@@ -107,8 +114,16 @@ class AirflowRest:
         """Start a run, waiting for the DAG to be listed and unpausing it first."""
         self.wait_for_dag(dag_id)
         self.call("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
-        body = {"logical_date": None, "conf": dict(conf or {})}
+        body = self.run_body(conf or {})
         return Run(self, dag_id, self.call("POST", f"/dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
+
+    def run_body(self, conf: Mapping[str, Any]) -> dict[str, Any]:
+        """What starts a run."""
+        return {"logical_date": None, "conf": dict(conf)}
+
+    def log_lines(self, content: Any) -> list[dict[str, Any]]:
+        """The lines of a log, as structured as Airflow keeps them."""
+        return [line if isinstance(line, dict) else {"event": line} for line in content]
 
     def latest_run(self, dag_id: str) -> Run:
         """The run of a DAG that was made last, by whomever."""
@@ -157,7 +172,7 @@ class Run:
     def xcom(self, task_id: str, key: str = "return_value", map_index: int = -1) -> Any:
         """A value that a task has left."""
         entry = f"{self.path}/taskInstances/{task_id}/xcomEntries/{key}"
-        return self.rest.get(entry, map_index=map_index, deserialize=True)["value"]
+        return self.rest.get(entry, map_index=map_index, **self.rest.xcom_options)["value"]
 
     def xcom_keys(self, task_id: str, map_index: int = -1) -> list[str]:
         """The keys of the values that a task has left."""
@@ -169,7 +184,7 @@ class Run:
         number = try_number or self.task(task_id, map_index).try_number
         path = f"{self.path}/taskInstances/{task_id}/logs/{number}"
         content = self.rest.get(path, map_index=map_index, full_content=True)["content"]
-        return [line if isinstance(line, dict) else {"event": line} for line in content]
+        return self.rest.log_lines(content)
 
     def polls(self, timeout: float) -> Iterator[Poll]:
         """Look at the run again and again until it has finished."""
@@ -214,13 +229,15 @@ class Run:
             "dag_run_id": self.run_id,
             "only_failed": False,
             "include_downstream": downstream,
+            **self.rest.clear_options,
         } | ({"task_ids": list(task_ids)} if task_ids else {})
         self.rest.call("POST", f"/dags/{self.dag_id}/clearTaskInstances", json=body)
 
     def mark(self, task_id: str, state: str, map_index: int = -1) -> None:
         """Mark a task as a user would: "success", "failed" or "skipped"."""
         suffix = "" if map_index < 0 else f"/{map_index}"
-        self.rest.call("PATCH", f"{self.path}/taskInstances/{task_id}{suffix}", json={"new_state": state})
+        body = {"new_state": state, **self.rest.mark_options}
+        self.rest.call("PATCH", f"{self.path}/taskInstances/{task_id}{suffix}", json=body)
 
 
 def _task(instance: dict[str, Any]) -> Task:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import sys
 import time
 from collections import ChainMap
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,11 +18,18 @@ import httpx
 
 from demo.keeper import Kept
 from demo.rest import AirflowRest
+from demo.rest_v1 import AirflowRestV1
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-COMPONENTS = ("scheduler", "dag-processor", "api-server", "triggerer")
+RELEASE = tuple(map(int, re.findall(r"\d+", version("apache-airflow"))[:2]))
+IS_2 = RELEASE < (3, 0)
+COMPONENTS = (
+    ("scheduler", "webserver", "triggerer")
+    if IS_2
+    else ("scheduler", "dag-processor", "api-server", "triggerer")
+)
 START_SECONDS = 300.0
 
 QUICK = {
@@ -35,6 +44,19 @@ QUICK = {
     "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "1",
 }
 """Settings under which a small Airflow starts and reacts in seconds."""
+
+QUICK_2 = {
+    "AIRFLOW__API__AUTH_BACKENDS": "airflow.api.auth.backend.default",
+    "AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL": "5",
+    "AIRFLOW__SCHEDULER__PARSING_PROCESSES": "1",
+    "AIRFLOW__SCHEDULER__TRIGGER_TIMEOUT_CHECK_INTERVAL": "1",
+    "AIRFLOW__WEBSERVER__WORKERS": "1",
+    "AIRFLOW__WEBSERVER__WORKER_REFRESH_INTERVAL": "0",
+}
+"""Those that 2.11 calls otherwise."""
+
+ALL_ADMINS = "AUTH_ROLE_PUBLIC = 'Admin'\nWTF_CSRF_ENABLED = True\n"
+"""What 2.11's web server is told so that nobody needs a password."""
 
 
 class AirflowDidNotStartError(RuntimeError):
@@ -74,6 +96,12 @@ class Airflow(Kept):
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(self.worker_log_port),
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(self.trigger_log_port),
         }
+        if IS_2:
+            self.environment |= {
+                "AIRFLOW__WEBSERVER__BASE_URL": self.base_url,
+                "AIRFLOW__WEBSERVER__WEB_SERVER_HOST": "127.0.0.1",
+                "AIRFLOW__WEBSERVER__WEB_SERVER_PORT": str(self.port),
+            }
         self._rest: AirflowRest | None = None
         self._restarted: list[Kept] = []
         super().__init__(
@@ -90,13 +118,15 @@ class Airflow(Kept):
     def start(self, timeout: float = START_SECONDS) -> None:
         """Start everything and wait until all four components are healthy."""
         self.home.mkdir(parents=True, exist_ok=True)
+        if IS_2:
+            (self.home / "webserver_config.py").write_text(ALL_ADMINS)
         for name, port in self._named_ports().items():
             if not is_free(port):
                 raise AirflowDidNotStartError(f"port {port}, wanted for the {name}, is taken")
         super().start()
         try:
             self._wait_until_healthy(time.monotonic() + timeout)
-            self._rest = AirflowRest(self.base_url)
+            self._rest = AirflowRestV1(self.base_url) if IS_2 else AirflowRest(self.base_url)
         except BaseException:
             self.stop()
             raise
@@ -147,12 +177,14 @@ class Airflow(Kept):
             time.sleep(0.2)
 
     def unhealthy(self) -> set[str]:
+        path = "/health" if IS_2 else "/api/v2/monitor/health"
         try:
-            health = httpx.get(f"{self.base_url}/api/v2/monitor/health", timeout=5, trust_env=False).json()
+            health = httpx.get(f"{self.base_url}{path}", timeout=5, trust_env=False).json()
         except (httpx.TransportError, ValueError):
-            return {"api-server"}
+            return {"webserver" if IS_2 else "api-server"}
         # The API server answers, or we would not be here.
         known = {"scheduler": "scheduler", "dag_processor": "dag-processor", "triggerer": "triggerer"}
+        known = {key: name for key, name in known.items() if name in COMPONENTS}
         return {name for key, name in known.items() if health[key]["status"] != "healthy"}
 
     def _diagnosis(self, components: list[str]) -> str:
@@ -183,6 +215,7 @@ def environment(
     return (
         inherited
         | QUICK
+        | (_quick_2(url) if IS_2 else {})
         | {f"AIRFLOW_CONN_{name.upper()}": value for name, value in (connections or {}).items()}
         | {
             "AIRFLOW_HOME": str(home.resolve()),
@@ -194,6 +227,11 @@ def environment(
         }
         | dict(env or {})
     )
+
+
+def _quick_2(database: str) -> dict[str, str]:
+    executor = "SequentialExecutor" if database.startswith("sqlite") else "LocalExecutor"
+    return QUICK_2 | {"AIRFLOW__CORE__EXECUTOR": executor}
 
 
 def airflow_command() -> list[str]:

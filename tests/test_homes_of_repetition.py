@@ -9,8 +9,8 @@ from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
-from airflow.sdk.exceptions import AirflowSensorTimeout
 
+from airflow_provider_videos.adapters.names import AirflowSensorTimeout
 from airflow_provider_videos.api import requests
 from airflow_provider_videos.api.client import VideosClient
 from airflow_provider_videos.api.clock import use_clock

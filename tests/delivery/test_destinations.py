@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import pytest
 from airflow.models.asset import AssetModel
-from airflow.sdk import Asset
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from airflow_provider_videos.adapters.names import Asset
 from airflow_provider_videos.api.containers import AVI, GIF, JPEG, MP4, PNG, WEBM, WEBP, sniff
 from airflow_provider_videos.api.errors import DeliveryError, InvalidRequest, Taken
 from airflow_provider_videos.delivery.destinations import Destination

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk import Connection
 
+from airflow_provider_videos.adapters.names import Connection
 from airflow_provider_videos.api.addresses import ResultHosts
 from airflow_provider_videos.api.endpoint import Endpoint, Timeouts
 from airflow_provider_videos.get_provider_info import get_provider_info

@@ -8,13 +8,13 @@ from inspect import isawaitable
 from typing import ClassVar
 
 import pytest
-from airflow.sdk import Connection
 from airflow.sdk._shared.secrets_masker import redact, reset_secrets_masker
 from airflow.sdk.exceptions import ErrorType
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import ErrorResponse
 from airflow.secrets import BaseSecretsBackend
 
+from airflow_provider_videos.adapters.names import Connection
 from airflow_provider_videos.api import errors
 from airflow_provider_videos.api.clock import use_clock
 from airflow_provider_videos.api.endpoint import Timeouts

@@ -6,8 +6,8 @@ import json
 from datetime import timedelta
 
 import pytest
-from airflow.sdk import DAG, Variable
 
+from airflow_provider_videos.adapters.names import DAG, Variable
 from airflow_provider_videos.api.client import VideosClient
 from airflow_provider_videos.emulator import Answer, Drop, Fault
 from airflow_provider_videos.operators.videos import VideoCreateOperator, VideoRemixOperator

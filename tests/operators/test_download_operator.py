@@ -12,15 +12,14 @@ from datetime import timedelta
 
 import fsspec
 import pytest
-from airflow.sdk import DAG, Asset, AssetAlias
-from airflow.sdk.exceptions import AirflowFailException
-from airflow.sdk.io import attach
 
+from airflow_provider_videos.adapters.names import DAG, AirflowFailException, Asset, AssetAlias
 from airflow_provider_videos.api.clock import Clock, use_clock
 from airflow_provider_videos.api.errors import DeliveryError, NotFound
 from airflow_provider_videos.emulator import Answer, Cut, Emulator, Expires, Fault, ManualClock, Stall
 from airflow_provider_videos.hooks.videos import VideosHook
 from airflow_provider_videos.operators.videos import VideoDownloadOperator
+from tests.names import attach
 from tests.system.object_storage import ObjectStorage
 
 pytestmark = pytest.mark.usefixtures("connection")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from airflow.sdk import DAG, task
 
+from airflow_provider_videos.adapters.names import DAG, task
 from airflow_provider_videos.operators.videos import VideoCreateOperator
 from airflow_provider_videos.sensors.videos import VideoSensor
 

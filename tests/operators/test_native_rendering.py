@@ -7,9 +7,8 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
-from airflow.sdk import DAG
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
 
+from airflow_provider_videos.adapters.names import DAG, AirflowFailException
 from airflow_provider_videos.api.errors import VideosError
 from airflow_provider_videos.emulator import Emulator
 from airflow_provider_videos.operators.videos import (
@@ -23,6 +22,7 @@ from airflow_provider_videos.operators.videos import (
     VideoRemixOperator,
 )
 from airflow_provider_videos.sensors.videos import VideoSensor
+from tests.names import AirflowException, TaskDeferred
 
 pytestmark = pytest.mark.usefixtures("connection")
 

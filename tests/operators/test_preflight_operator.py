@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import boto3
 import pytest
-from airflow.sdk import DAG
-from airflow.sdk.exceptions import AirflowFailException
 
+from airflow_provider_videos.adapters.names import DAG, AirflowFailException
 from airflow_provider_videos.api.errors import DeliveryError
 from airflow_provider_videos.operators.videos import VideoPreflightOperator
 from tests.system.object_storage import ObjectStorage

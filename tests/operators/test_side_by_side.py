@@ -7,8 +7,8 @@ from datetime import timedelta
 import httpx
 import openai
 import pytest
-from airflow.sdk import DAG
 
+from airflow_provider_videos.adapters.names import DAG
 from airflow_provider_videos.emulator import Answer, Drop, Fault, Latency
 from airflow_provider_videos.operators.videos import VideoCreateOperator
 

@@ -12,17 +12,16 @@ from typing import ClassVar
 
 import pytest
 from airflow.listeners.listener import get_listener_manager
-from airflow.sdk import DAG, task_group
-from airflow.sdk.exceptions import (
+from airflow.sdk.execution_time import task_runner
+
+from airflow_provider_videos.adapters.names import (
+    DAG,
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
     AirflowTaskTimeout,
-    TaskDeferralError,
-    TaskDeferred,
+    task_group,
 )
-from airflow.sdk.execution_time import task_runner
-
 from airflow_provider_videos.api.client import VideosClient
 from airflow_provider_videos.api.clock import use_clock
 from airflow_provider_videos.api.endpoint import Endpoint
@@ -32,6 +31,7 @@ from airflow_provider_videos.operators.videos import VideoCreateOperator
 from airflow_provider_videos.polling import wait_state
 from airflow_provider_videos.sensors.videos import VideoSensor
 from airflow_provider_videos.triggers.videos import VideoTrigger
+from tests.names import TaskDeferralError, TaskDeferred
 from tests.supervisor import STUMBLES, Supervisor
 from tests.turned_time import TurnedTime
 

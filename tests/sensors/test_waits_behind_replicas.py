@@ -5,13 +5,12 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from airflow.sdk.exceptions import (
+
+from airflow_provider_videos.adapters.names import (
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
-    TaskDeferred,
 )
-
 from airflow_provider_videos.api.client import VideosClient
 from airflow_provider_videos.api.clock import use_clock
 from airflow_provider_videos.api.endpoint import Endpoint
@@ -19,6 +18,7 @@ from airflow_provider_videos.api.errors import TransportError, Unauthorized
 from airflow_provider_videos.emulator import Answer, Drop, Emulator, Failed, Fault, ManualClock
 from airflow_provider_videos.polling import wait_state
 from airflow_provider_videos.sensors.videos import VideoSensor
+from tests.names import TaskDeferred
 from tests.turned_time import TurnedTime
 
 WAITS = 150

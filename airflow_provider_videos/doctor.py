@@ -17,17 +17,16 @@ _WELL, _SERVER_FAILS, _CONNECTION_IS_WRONG = range(3)
 def main() -> None:
     """Examine a connection's server, print what was found, and exit with what it comes to."""
     given = _arguments()
-    from airflow_provider_videos.adapters.connections import use_server_sources
     from airflow_provider_videos.api.capabilities import is_well
     from airflow_provider_videos.api.errors import VideosError
-
-    use_server_sources()
 
     try:
         # Airflow logs to stdout, where a script expects nothing but the findings.
         with redirect_stdout(sys.stderr):
+            from airflow_provider_videos.adapters.connections import use_server_sources
             from airflow_provider_videos.hooks.videos import VideosHook
 
+            use_server_sources()
             base_url, findings = VideosHook(given.conn_id).examine()
     except VideosError as error:
         _print_error(given, str(error))

@@ -42,6 +42,7 @@ from airflow_provider_videos.api.errors import (
     VideosError,
 )
 from airflow_provider_videos.operators.documentation import with_parameters
+from airflow_provider_videos.operators.records import delivery_keys, ledger_of, mark_completed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -56,7 +57,6 @@ if TYPE_CHECKING:
     from airflow_provider_videos.delivery.deliver import Receipt
     from airflow_provider_videos.delivery.order import IfExists, Order, Verify
     from airflow_provider_videos.submission.decision import Facts, OnChanged, OnUnknown
-    from airflow_provider_videos.submission.ledger import Ledger
 
 __all__ = [
     "ServerPacedRetryPolicy",
@@ -133,7 +133,7 @@ class _SubmitOperator(_VideosOperator, ABC):
         **kwargs: Any,
     ) -> None:
         super().__init__(**retry_options(retry_policy), **kwargs)
-        call_after_success(self, _hand_on)
+        call_after_success(self, mark_completed)
         _check_choice("on_unknown", on_unknown, "adopt", "fail", "resubmit")
         _check_choice("on_changed", on_changed, "fail", "resubmit")
         self.durable = durable
@@ -176,7 +176,7 @@ class _SubmitOperator(_VideosOperator, ABC):
             with self._connect() as client, self._order(client.endpoint) as operation:
                 return Submission(
                     store=store,
-                    ledger=_ledger(client.endpoint.base_url, owner),
+                    ledger=ledger_of(client.endpoint.base_url, owner),
                     facts=self._facts(task_instance, operation.fingerprint(client.endpoint)),
                     server=SubmissionServer(client, operation),
                     log=self.log,
@@ -197,28 +197,6 @@ class _SubmitOperator(_VideosOperator, ABC):
             tries_left=max(0, task_instance.max_tries + 1 - task_instance.try_number),
             next_try=seconds_to_next_try(self, task_instance.try_number),
         )
-
-
-def _ledger(server: str, owner: Mapping[str, str | int]) -> Ledger:
-    from airflow_provider_videos.adapters.variables import Variables, can_be_listed
-    from airflow_provider_videos.submission.ledger import Ledger, NoLedger
-
-    return Ledger(Variables(), server, owner) if can_be_listed() else NoLedger(owner)
-
-
-def _hand_on(context: Context) -> None:
-    """Remember that a clear from here on asks for a new video, as it does where nothing is recorded."""
-    from airflow_provider_videos.adapters.state import TaskStore, forget_ended
-    from airflow_provider_videos.submission.durable import KEY, hand_on
-
-    if not forget_ended(context, KEY):
-        hand_on(TaskStore(context), context["ti"].max_tries)
-
-
-def _delivery_keys() -> tuple[str, ...]:
-    from airflow_provider_videos.delivery import preflight, record
-
-    return preflight.KEY, record.KEY
 
 
 def _check_choice(name: str, value: str, *choices: str) -> None:
@@ -464,7 +442,7 @@ class VideoDownloadOperator(_VideosOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        tidy_after_success(self, _delivery_keys)
+        tidy_after_success(self, delivery_keys)
         _check_choice("if_exists", if_exists, "skip", "overwrite", "fail")
         if verify not in {None, "decode"}:
             raise ValueError(f"verify must be None or 'decode'; got {verify!r}")
@@ -629,7 +607,7 @@ class VideoPreflightOperator(PlainMappedData):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        tidy_after_success(self, _delivery_keys)
+        tidy_after_success(self, delivery_keys)
         _check_choice("if_exists", if_exists, "skip", "overwrite", "fail")
         self.destination = destination
         self.if_exists = if_exists

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
+from airflow_provider_videos.adapters.variables import can_be_listed
 from airflow_provider_videos.emulator import Drop, Fault
+from tests.names import since
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,6 +23,9 @@ pytestmark = pytest.mark.system
 DAG_ID = "example_video_to_storage"
 
 
+@pytest.mark.skipif(
+    not can_be_listed(), reason="3.0 to 3.2: tasks can't list Variables, so there is no ledger"
+)
 def test_a_lost_answer_is_settled_by_the_retry(airflow: Airflow, emulator: Emulator, tmp_path: Path) -> None:
     emulator.record.clear()
     emulator.inject(Fault(Drop(accepted=True), operation="create"))
@@ -29,6 +35,31 @@ def test_a_lost_answer_is_settled_by_the_retry(airflow: Airflow, emulator: Emula
     assert [path.suffix for path in tmp_path.iterdir()] == [".mp4"]
 
 
+@pytest.mark.skipif(can_be_listed(), reason="there is a ledger")
+def test_without_a_ledger_a_person_says_which_video_it_is(
+    airflow: Airflow, emulator: Emulator, tmp_path: Path
+) -> None:
+    emulator.record.clear()
+    emulator.inject(Fault(Drop(accepted=True), operation="create"))
+    run = airflow.rest.trigger(DAG_ID, {"prompt": "A boat of its own", "destination": f"{tmp_path}/"})
+    assert run.wait() == "failed"
+    log = json.dumps(run.log("create_video"))
+    assert "keeps no ledger" in log
+    (name,) = set(re.findall(r"Variable (videos_submission\.\w+)", log))
+    (purchase,) = emulator.purchases
+
+    # As the message says: write the id that is in the server's list, and clear the task.
+    value = json.dumps({"video_id": purchase.video_id})
+    airflow.rest.call("PATCH", f"/variables/{name}", json={"key": name, "value": value})
+    run.clear("create_video", downstream=True)
+    assert run.wait() == "success"
+    assert run.xcom("create_video") == purchase.video_id
+    assert len(emulator.purchases) == 1
+    # Nothing is left of a task that has succeeded.
+    assert airflow.rest.get("/variables")["variables"] == []
+
+
+@since(3, 3, "the task state store")
 def test_a_purchase_in_doubt_can_be_gone_on_with_by_a_person(airflow: Airflow, emulator: Emulator) -> None:
     emulator.record.clear()
     emulator.inject(Fault(Drop(accepted=True), operation="create"))

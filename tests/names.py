@@ -15,7 +15,7 @@ else:
 if TYPE_CHECKING or not is_before(3, 0):
     from airflow.sdk.io import attach
 else:
-    from airflow.io import attach
+    from airflow.io.store import attach
 
 __all__ = ["AirflowException", "TaskDeferralError", "TaskDeferred", "attach", "since"]
 

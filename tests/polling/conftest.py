@@ -106,9 +106,14 @@ class Waits:
         return lines
 
     async def all(self, video_ids: list[str], *, within: float = 3600) -> None:
-        """Wait for several."""
-        async with asyncio.timeout(within):
-            await asyncio.gather(*map(self.wait, video_ids))
+        """Wait for several, until the last one has left."""
+        waits = [asyncio.ensure_future(self.wait(video_id)) for video_id in video_ids]
+        try:
+            async with asyncio.timeout(within):
+                await asyncio.gather(*waits)
+        finally:
+            # Cancelled, a gathering ends with the first of its waits.
+            await asyncio.gather(*waits, return_exceptions=True)
 
     def ages(self) -> list[float]:
         """How much time passed between two answers that were news, or before the first."""

@@ -11,20 +11,8 @@ from airflow_provider_videos.delivery.destinations import Destination, Stores
 from airflow_provider_videos.delivery.preflight import Preflight
 from airflow_provider_videos.delivery.record import Record
 from tests.delivery.films import film, served
+from tests.junk import JUNK
 
-JUNK: tuple[object, ...] = (
-    None,
-    True,
-    -1,
-    0.5,
-    10**400,
-    "",
-    "junk",
-    [],
-    [None, 1, "x", [], {}],
-    {},
-    {"a": {"b": [None]}},
-)
 FIELDS = ("video_id", "variant", "uri", "size_bytes", "sha256", "content_type", "version")
 LEARNED = {"s3://bucket": {"checksum": "md5", "conditional": False}}
 

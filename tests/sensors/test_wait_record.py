@@ -13,22 +13,9 @@ from airflow_provider_videos.api.errors import NotFound
 from airflow_provider_videos.api.persisted import encode
 from airflow_provider_videos.polling.wait_state import WaitState
 from airflow_provider_videos.sensors.videos import VideoSensor
+from tests.junk import JUNK
 
 VIDEO = "video_gone"
-JUNK: tuple[object, ...] = (
-    None,
-    True,
-    -1,
-    0.5,
-    10**400,
-    "",
-    "junk",
-    "\ud800",
-    [],
-    [None, 1, "x", [], {}],
-    {},
-    {"a": {"b": [None]}},
-)
 FIELDS = sorted(encode(WaitState(VIDEO, 0.0)))
 # Without those nobody knows whose wait it was, or since when: it begins anew.
 IDENTITY = {"video_id", "started_at"}

@@ -50,6 +50,13 @@ class Reconciliation:
     clock: Clock
     _listings: list[Listing] = field(default_factory=list, init=False)
     _answers: dict[str, Video | None] = field(default_factory=dict, init=False)
+    _has_same_key: bool | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        if self.intent.key:
+            # Slow on purpose, and the same in every look.
+            salt = self.intent.key.partition(":")[0]
+            self._has_same_key = self.server.hash_key(salt) == self.intent.key
 
     def run(self) -> Decision:
         """Look again and again, until it is settled or can no longer turn up."""
@@ -98,7 +105,6 @@ class Reconciliation:
         return decide(self.intent, self.facts, self._evidence(looked) if asked else evidence)
 
     def _evidence(self, looked: float) -> Evidence:
-        salt = (self.intent.key or "").partition(":")[0]
         return Evidence(
             self.server.wanted,
             self._listings[-1],
@@ -107,7 +113,7 @@ class Reconciliation:
             earlier=tuple(self._listings[:-1]),
             looked=looked,
             answers=dict(self._answers),
-            same_key=self.server.hash_key(salt) == self.intent.key if self.intent.key else None,
+            same_key=self._has_same_key,
         )
 
     def _claims(self) -> Claims:

@@ -89,7 +89,7 @@ class Subscription:
 
         :param value: the video, or the error that came instead of it.
         :param now: the present time.
-        :param serves_others: as :meth:`WaitState.take` takes it.
+        :param serves_others: as :meth:`WaitState.update` takes it.
         """
         unix_now = now + self._epoch
         try:
@@ -118,7 +118,7 @@ class Subscription:
         """
         Wait for news and return it, as a line for the task's log; None when the video is there.
 
-        :raises VideosError: as :meth:`WaitState.take` does.
+        :raises VideosError: as :meth:`WaitState.update` does.
         """
         while not self._news:
             self._woken = self._loop.create_future()
